@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DAEMON_DIRECTOR_H
+#define DAEMON_DIRECTOR_H
+
+#include "conf/conf.h"
+#include "lvs/direct.h"
+#include "rules/ruleset.h"
+
+/*
+ * The running director: services, connections, the rules in the kernel, and the configuration file
+ * that they came from. Every function belongs to the control thread. Changes by the administrator
+ * go to the tables at once; the rules follow when director_commit() is called, once for as many
+ * changes as were made.
+ */
+struct director;
+
+/* Empty tables; keeps @conf's director section. @queues: how many the rules fan out to. Probes what
+ * nf_tables can do. NULL with @err. */
+struct director *director_new(const struct director_conf *conf, unsigned int queues,
+			      struct error *err);
+
+/* Frees everything. The workers must have ended. */
+void director_free(struct director *director);
+
+/*
+ * Takes over a configuration file: what it asks for is made, what only the previous file asked for
+ * is removed, and a value is changed where the two files differ, so that what an administrator
+ * changed at run time (a drained server's weight) stays. What was made at run time stays too. Owns
+ * @conf on success; on failure nothing has changed. The rules follow with director_commit().
+ */
+int director_load(struct director *director, struct conf *conf, struct error *err);
+
+/* Errors are IPVS's errnos (service.h) and -EOPNOTSUPP (forwarding method, one-packet ...), with a
+ * sentence in @err. */
+int director_service_add(struct director *director, const struct service_spec *spec,
+			 struct error *err);
+/* Sets everything, as a configuration file does. */
+int director_service_set(struct director *director, const struct service_spec *spec,
+			 struct error *err);
+/* Sets what ipvsadm -E can say; the name and the group's matches stay. */
+int director_service_edit(struct director *director, const struct service_spec *spec,
+			  struct error *err);
+int director_service_del(struct director *director, const struct service_key *key,
+			 struct error *err);
+int director_dest_add(struct director *director, const struct service_key *key,
+		      const struct dest_spec *spec, struct error *err);
+int director_dest_edit(struct director *director, const struct service_key *key,
+		       const struct dest_spec *spec, struct error *err);
+int director_dest_del(struct director *director, const struct service_key *key,
+		      const struct dest_spec *spec, struct error *err);
+int director_flush(struct director *director, struct error *err); /* all services */
+
+/* Brings the kernel's rules in step with the services. Cheap if nothing changed. */
+int director_commit(struct director *director, struct error *err);
+
+struct services *director_services(const struct director *director);
+struct conns *director_conns(const struct director *director);
+struct proto_timeouts *director_timeouts(struct director *director);
+const struct director_conf *director_conf(const struct director *director);
+
+/* How rules send packets to the queues here. */
+enum queue_method director_queue_method(const struct director *director);
+
+/* Lets connections expire and sweeps the trash; to be called about every 100 ms. */
+void director_tick(struct director *director);
+
+/* Removes the rules from the kernel. */
+void director_withdraw(struct director *director);
+
+/* Monotonic milliseconds, the clock of connections and of everything else. Any thread. */
+uint64_t director_now(void);
+
+#endif

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * nfvsd: options, privileges, and the order of start and stop, nothing else. The order is the
+ * point: the queues are bound before a rule sends anything to them, privileges go before threads
+ * exist, the rules leave before the workers do. The main thread then is the control thread and runs
+ * the event loop.
+ */
+#include "daemon/owner.h"
+#include "daemon/server.h"
+#include "daemon/status.h"
+#include "lib/log.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+#include <uv.h>
+
+#define DEFAULT_CONF   "/etc/nfvs/nfvs.conf"
+#define DEFAULT_SOCKET "/run/nfvs/nfvsd.sock"
+#define TICK_MS	       100
+
+struct options {
+	const char *conf, *socket;
+	bool test;
+};
+
+struct nfvsd {
+	struct options options;
+	struct conf *conf; /* until the director owns it */
+	struct workers *workers;
+	struct director *director;
+	struct server *server;
+	uint64_t started;
+	uv_loop_t loop;
+	uv_timer_t tick;
+	uv_signal_t sighup, sigterm, sigint;
+};
+
+static const char usage[] =
+	"Usage: nfvsd [-c FILE] [-s SOCKET] [-t] [-v] [-h]\n"
+	"The nfvs director: a Linux Virtual Server in userspace.\n"
+	"  -c FILE    configuration (default " DEFAULT_CONF ")\n"
+	"  -s SOCKET  control socket (default $NFVS_SOCKET, else " DEFAULT_SOCKET ")\n"
+	"  -t         test the configuration and exit: 0, or 1 with FILE:LINE: message\n"
+	"  -v         print the version\n"
+	"  -h         print this text\n"
+	"Signals: SIGHUP reloads the configuration; SIGTERM and SIGINT stop and remove all that\n"
+	"was put into the kernel.\n";
+
+/* Fills @options; exits for -h, -v and mistakes. */
+static void options_parse(struct options *options, int argc, char **argv)
+{
+	int opt;
+
+	*options = (struct options){.conf = DEFAULT_CONF, .socket = getenv("NFVS_SOCKET")};
+	if (!options->socket)
+		options->socket = DEFAULT_SOCKET;
+	while ((opt = getopt(argc, argv, "c:s:tvh")) != -1) {
+		switch (opt) {
+		case 'c':
+			options->conf = optarg;
+			break;
+		case 's':
+			options->socket = optarg;
+			break;
+		case 't':
+			options->test = true;
+			break;
+		case 'v':
+			puts("nfvsd " NFVS_VERSION);
+			exit(EXIT_SUCCESS);
+		case 'h':
+			fputs(usage, stdout);
+			exit(EXIT_SUCCESS);
+		default:
+			fputs(usage, stderr);
+			exit(2);
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "nfvsd: unexpected argument %s\n%s", argv[optind], usage);
+		exit(2);
+	}
+}
+
+static int privilege_check(struct error *err)
+{
+	capng_get_caps_process();
+	if (!capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN))
+		return error_set(err, -EPERM,
+				 "not enough privilege: nfvsd needs CAP_NET_ADMIN (run it as root, "
+				 "or with AmbientCapabilities=CAP_NET_ADMIN)");
+	return 0;
+}
+
+/* Keeps what running needs: CAP_NET_ADMIN, which the kernel checks on every message; to read the
+ * configuration again; to give the socket to its group. Before any thread exists: it is per thread.
+ */
+static void privilege_drop(void)
+{
+	static const unsigned int keep[] = {CAP_NET_ADMIN, CAP_DAC_READ_SEARCH, CAP_CHOWN};
+	bool have[sizeof(keep) / sizeof(keep[0])];
+
+	for (size_t i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
+		have[i] = capng_have_capability(CAPNG_EFFECTIVE, keep[i]);
+	capng_clear(CAPNG_SELECT_CAPS);
+	for (size_t i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
+		if (have[i])
+			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, keep[i]);
+	if (capng_apply(CAPNG_SELECT_CAPS))
+		log_warn("capabilities cannot be reduced");
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct nfvsd *nfvsd = timer->data;
+
+	director_tick(nfvsd->director);
+}
+
+static void on_stop(uv_signal_t *handle, int signal)
+{
+	log_info("%s: stopping", strsignal(signal));
+	uv_stop(handle->loop);
+}
+
+static void nfvsd_reload(struct nfvsd *nfvsd)
+{
+	struct conf *conf = NULL;
+	struct error err = {""};
+
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		   (unsigned long long)director_now() * 1000);
+	if (conf_load(nfvsd->options.conf, &conf, &err) ||
+	    director_load(nfvsd->director, conf, &err)) {
+		conf_free(conf);
+		log_err("%s", err.text);
+		log_err("reload failed, nothing changed");
+	} else if (director_commit(nfvsd->director, &err)) {
+		log_err("reload: the rules cannot follow: %s", err.text);
+	} else {
+		log_info("%s: reloaded", nfvsd->options.conf);
+	}
+	sd_notify(0, "READY=1");
+}
+
+static void on_reload(uv_signal_t *handle, int signal)
+{
+	(void)signal;
+	nfvsd_reload(handle->data);
+}
+
+static json_t *on_status(void *data)
+{
+	struct nfvsd *nfvsd = data;
+
+	return status_json(nfvsd->director, nfvsd->workers, nfvsd->started);
+}
+
+static void signal_watch(struct nfvsd *nfvsd, uv_signal_t *handle, uv_signal_cb callback,
+			 int signal)
+{
+	uv_signal_init(&nfvsd->loop, handle);
+	handle->data = nfvsd;
+	uv_signal_start(handle, callback, signal);
+}
+
+static void loop_open(struct nfvsd *nfvsd)
+{
+	uv_loop_init(&nfvsd->loop);
+	uv_timer_init(&nfvsd->loop, &nfvsd->tick);
+	nfvsd->tick.data = nfvsd;
+	uv_timer_start(&nfvsd->tick, on_tick, TICK_MS, TICK_MS);
+	signal_watch(nfvsd, &nfvsd->sighup, on_reload, SIGHUP);
+	signal_watch(nfvsd, &nfvsd->sigterm, on_stop, SIGTERM);
+	signal_watch(nfvsd, &nfvsd->sigint, on_stop, SIGINT);
+}
+
+static void loop_close(struct nfvsd *nfvsd)
+{
+	uv_close((uv_handle_t *)&nfvsd->tick, NULL);
+	uv_close((uv_handle_t *)&nfvsd->sighup, NULL);
+	uv_close((uv_handle_t *)&nfvsd->sigterm, NULL);
+	uv_close((uv_handle_t *)&nfvsd->sigint, NULL);
+	uv_run(&nfvsd->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&nfvsd->loop);
+}
+
+/* Up to the point where packets flow. What was opened is closed by nfvsd_stop(). */
+static int nfvsd_start(struct nfvsd *nfvsd, struct error *err)
+{
+	struct director_conf *conf = &nfvsd->conf->director;
+	int ret = privilege_check(err);
+
+	if (ret)
+		return ret;
+	ret = owner_claim_table(conf->table, err);
+	if (ret < 0)
+		return ret;
+	ret = workers_open(&nfvsd->workers, conf, err);
+	if (ret)
+		return ret;
+	privilege_drop();
+	nfvsd->director = director_new(conf, workers_count(nfvsd->workers), err);
+	if (!nfvsd->director)
+		return -ENOMEM;
+	ret = director_load(nfvsd->director, nfvsd->conf, err);
+	if (ret)
+		return ret;
+	nfvsd->conf = NULL;
+	ret = workers_start(nfvsd->workers, nfvsd->director, err);
+	if (ret)
+		return ret;
+	ret = director_commit(nfvsd->director, err);
+	if (ret)
+		return ret;
+	return server_open(&nfvsd->server, &nfvsd->loop, nfvsd->options.socket,
+			   director_conf(nfvsd->director)->group, nfvsd->director, on_status, nfvsd,
+			   err);
+}
+
+static void nfvsd_announce(const struct nfvsd *nfvsd)
+{
+	const struct director_conf *conf = director_conf(nfvsd->director);
+	unsigned int n = workers_count(nfvsd->workers);
+
+	log_info("version %s, %u worker%s on queues %u-%u, packets segmented on queue %u",
+		 NFVS_VERSION, n, n == 1 ? "" : "s", workers_queue(nfvsd->workers, 0),
+		 workers_queue(nfvsd->workers, n - 1), workers_segment_queue(nfvsd->workers));
+	if (conf->rules_managed)
+		log_info("rules in table %s (ip, ip6), packets to the queues by %s", conf->table,
+			 director_queue_method(nfvsd->director) == QUEUE_NATIVE
+				 ? "the queue expression"
+				 : "the NFQUEUE target (this kernel has no nft_queue)");
+	else
+		log_info("rules are external: load what nfvs-rules prints");
+	log_info("ready");
+	sd_notify(0, "READY=1");
+}
+
+static void nfvsd_stop(struct nfvsd *nfvsd)
+{
+	sd_notify(0, "STOPPING=1");
+	if (nfvsd->server)
+		server_close(nfvsd->server);
+	if (nfvsd->director)
+		director_withdraw(nfvsd->director);
+	workers_close(nfvsd->workers);
+	loop_close(nfvsd);
+	director_free(nfvsd->director);
+	conf_free(nfvsd->conf);
+}
+
+int main(int argc, char **argv)
+{
+	struct nfvsd nfvsd = {.started = director_now()};
+	struct error err = {""};
+	int ret;
+
+	options_parse(&nfvsd.options, argc, argv);
+	log_init(LOG_INFO);
+	if (conf_load(nfvsd.options.conf, &nfvsd.conf, &err)) {
+		fprintf(stderr, "%s\n", err.text);
+		return EXIT_FAILURE;
+	}
+	if (nfvsd.options.test) {
+		conf_free(nfvsd.conf);
+		return EXIT_SUCCESS;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	rcu_register_thread();
+	loop_open(&nfvsd);
+	ret = nfvsd_start(&nfvsd, &err);
+	if (ret) {
+		log_err("%s", err.text);
+	} else {
+		nfvsd_announce(&nfvsd);
+		uv_run(&nfvsd.loop, UV_RUN_DEFAULT);
+	}
+	nfvsd_stop(&nfvsd);
+	rcu_unregister_thread();
+	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
+}

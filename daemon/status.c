@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What "nfvsadm status" shows: facts of the running daemon, gathered when asked. Counters are read
+ * while the workers go on writing them, so sums may be a few packets apart. Control thread.
+ */
+#include "daemon/status.h"
+#include "daemon/queue.h"
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+struct tally {
+	json_int_t file, runtime, servers;
+};
+
+static int tally_service(struct service *svc, void *data)
+{
+	struct tally *tally = data;
+
+	if (svc->from_file)
+		tally->file++;
+	else
+		tally->runtime++;
+	tally->servers += svc->dests_len;
+	return 0;
+}
+
+static json_int_t value(const _Atomic uint64_t *counter)
+{
+	return (json_int_t)atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+/* What the kernel knows of a queue; nothing if it is gone. */
+static void queue_kernel(json_t *row, uint16_t number)
+{
+	struct queue_counters counters;
+
+	if (queue_read_counters(number, &counters))
+		return;
+	json_object_set_new(row, "waiting", json_integer(counters.waiting));
+	json_object_set_new(row, "kernel_dropped", json_integer(counters.dropped));
+	json_object_set_new(row, "user_dropped", json_integer(counters.user_dropped));
+}
+
+static json_t *queue_row(const struct workers *workers, unsigned int i)
+{
+	const struct stats *stats = workers_stats(workers, i);
+	json_t *row = json_pack("{s:i}", "number", workers_queue(workers, i));
+
+	json_object_set_new(row, "role", json_sprintf("worker %u", i));
+	queue_kernel(row, workers_queue(workers, i));
+	json_object_set_new(row, "packets", json_integer(value(&stats->packets)));
+	json_object_set_new(row, "bytes", json_integer(value(&stats->bytes)));
+	json_object_set_new(row, "accepted", json_integer(value(&stats->accepted)));
+	json_object_set_new(row, "dropped", json_integer(value(&stats->dropped)));
+	json_object_set_new(row, "mangled", json_integer(value(&stats->mangled)));
+	json_object_set_new(row, "requeued", json_integer(value(&stats->requeued)));
+	json_object_set_new(row, "batches", json_integer(value(&stats->batches)));
+	json_object_set_new(row, "syscalls", json_integer(value(&stats->syscalls)));
+	json_object_set_new(row, "verdict_errors", json_integer(value(&stats->verdict_errors)));
+	json_object_set_new(row, "overruns", json_integer(value(&stats->overruns)));
+	return row;
+}
+
+static json_t *queue_rows(const struct workers *workers)
+{
+	json_t *rows = json_array();
+	json_t *segments = json_pack("{s:i, s:s}", "number", workers_segment_queue(workers), "role",
+				     "segments");
+
+	for (unsigned int i = 0; i < workers_count(workers); i++)
+		json_array_append_new(rows, queue_row(workers, i));
+	queue_kernel(segments, workers_segment_queue(workers));
+	json_array_append_new(rows, segments);
+	return rows;
+}
+
+/* Packets by reason, of all workers, for the reasons @first .. @last. */
+static json_t *reasons(const struct workers *workers, enum reason first, enum reason last)
+{
+	json_t *object = json_object();
+
+	for (unsigned int r = first; r <= last; r++) {
+		json_int_t sum = 0;
+
+		for (unsigned int i = 0; i < workers_count(workers); i++)
+			sum += value(&workers_stats(workers, i)->reasons[r]);
+		json_object_set_new(object, reason_name(r), json_integer(sum));
+	}
+	return object;
+}
+
+json_t *status_json(const struct director *director, const struct workers *workers,
+		    uint64_t started)
+{
+	const struct director_conf *conf = director_conf(director);
+	struct utsname kernel = {0};
+	struct tally tally = {0};
+
+	uname(&kernel);
+	rcu_read_lock();
+	services_each(director_services(director), tally_service, &tally);
+	rcu_read_unlock();
+	return json_pack(
+		"{s:s, s:i, s:I, s:s, s:{s:s, s:s}, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
+		"s:o, s:o, s:o}",
+		"version", NFVS_VERSION, "pid", (int)getpid(), "uptime",
+		(json_int_t)((director_now() - started) / 1000), "datapath", "packet", "kernel",
+		"release", kernel.release, "queue",
+		director_queue_method(director) == QUEUE_NATIVE ? "native" : "compat", "table",
+		conf->table, "rules", conf->rules_managed ? "managed" : "external", "system",
+		conf->system_managed ? "manage" : "check", "services", tally.file + tally.runtime,
+		"services_file", tally.file, "services_runtime", tally.runtime, "servers",
+		tally.servers, "connections", (json_int_t)conns_count(director_conns(director)),
+		"queues", queue_rows(workers), "drops",
+		reasons(workers, REASON_TRUNCATED, REASON_ICMP_INNER), "passed",
+		reasons(workers, REASON_NO_SERVICE, REASON_MAX - 1));
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DAEMON_SYSTEM_H
+#define DAEMON_SYSTEM_H
+
+#include "lvs/service.h"
+
+/* The kernel settings that forwarding needs: what nfvsd changed, to be put back. Control thread. */
+struct system;
+
+/* @manage: set what is missing and log its old value; else only say what is missing, and the
+ * command that sets it. NULL without memory. */
+struct system *system_new(bool manage);
+
+/* Looks at what the present services need. Cheap when nothing new is needed. */
+void system_require(struct system *system, const struct services *services);
+
+/* Puts back what system_require() changed, and frees. */
+void system_free(struct system *system);
+
+#endif

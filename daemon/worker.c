@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The worker threads: receive a batch, decide each packet under one RCU read lock, send all
+ * verdicts. A worker is pinned to a CPU, because the rest of a packet's way through the kernel runs
+ * inside the sending of its verdict. It never logs and never waits for anything but packets.
+ */
+#include "daemon/worker.h"
+#include "daemon/queue.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct worker {
+	struct workers *all;
+	struct queue *queue;
+	struct stats stats;
+	struct direct direct;
+	pthread_t thread;
+	bool running;
+	unsigned int index;
+} __attribute__((aligned(64)));
+
+struct workers {
+	unsigned int len;
+	uint16_t first_queue;
+	_Atomic bool stop;
+	struct worker *items;
+};
+
+unsigned int workers_default(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return 1;
+	return (unsigned int)CPU_COUNT(&set);
+}
+
+/* The n-th CPU that this process may use. */
+static int nth_cpu(const cpu_set_t *set, unsigned int n)
+{
+	n %= (unsigned int)CPU_COUNT(set);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, set) && !n--)
+			return cpu;
+	return 0;
+}
+
+static void pin(unsigned int n)
+{
+	cpu_set_t allowed, one;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed))
+		return;
+	CPU_ZERO(&one);
+	CPU_SET(nth_cpu(&allowed, n), &one);
+	(void)pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
+}
+
+static void *worker_run(void *data)
+{
+	struct worker *worker = data;
+	struct direct *direct = &worker->direct;
+	struct verdict verdict;
+	char name[16];
+	int n;
+
+	snprintf(name, sizeof(name), "nfvs-queue-%u", worker->index % 1000);
+	(void)pthread_setname_np(pthread_self(), name);
+	pin(worker->index);
+	rcu_register_thread();
+	while (!atomic_load_explicit(&worker->all->stop, memory_order_relaxed)) {
+		n = queue_receive(worker->queue, &worker->stats);
+		if (n <= 0)
+			continue;
+		direct->now = director_now();
+		rcu_read_lock();
+		for (int i = 0; i < n; i++) {
+			verdict = direct_packet(direct, queue_pkt(worker->queue, (unsigned int)i));
+			queue_verdict(worker->queue, (unsigned int)i, &verdict, &worker->stats);
+		}
+		rcu_read_unlock();
+		queue_flush(worker->queue, &worker->stats);
+	}
+	rcu_unregister_thread();
+	return NULL;
+}
+
+/* The queue that segments belongs to the first worker, beside its own. */
+static int worker_open(struct workers *workers, unsigned int i, uint32_t length, struct error *err)
+{
+	struct worker *worker = &workers->items[i];
+	int ret = 0;
+
+	worker->all = workers;
+	worker->index = i;
+	worker->queue = queue_open(err);
+	if (!worker->queue)
+		return -ENOMEM;
+	queue_set_segments(worker->queue, workers_segment_queue(workers));
+	if (!i)
+		ret = queue_bind(worker->queue, workers_segment_queue(workers), length, false, err);
+	return ret ? ret : queue_bind(worker->queue, workers_queue(workers, i), length, true, err);
+}
+
+int workers_open(struct workers **out, const struct director_conf *conf, struct error *err)
+{
+	struct workers *workers = calloc(1, sizeof(*workers));
+	int ret = -ENOMEM;
+
+	if (!workers)
+		return error_set(err, ret, "no memory");
+	workers->len = conf->workers ? conf->workers : workers_default();
+	workers->first_queue = conf->first_queue;
+	if (workers->first_queue + workers->len > UINT16_MAX) {
+		ret = error_set(err, -EINVAL, "queues %u .. %u do not exist: the last is 65535",
+				workers->first_queue, workers->first_queue + workers->len);
+		goto fail;
+	}
+	workers->items = aligned_alloc(64, workers->len * sizeof(*workers->items));
+	if (!workers->items)
+		goto fail;
+	memset(workers->items, 0, workers->len * sizeof(*workers->items));
+	for (unsigned int i = 0; i < workers->len; i++) {
+		ret = worker_open(workers, i, conf->queue_length, err);
+		if (ret)
+			goto fail;
+	}
+	*out = workers;
+	return 0;
+
+fail:
+	workers_close(workers);
+	return ret;
+}
+
+int workers_start(struct workers *workers, struct director *director, struct error *err)
+{
+	int ret;
+
+	for (unsigned int i = 0; i < workers->len; i++) {
+		struct worker *worker = &workers->items[i];
+
+		worker->direct = (struct direct){
+			.services = director_services(director),
+			.conns = director_conns(director),
+			.timeouts = director_timeouts(director),
+			.mark_mask = director_conf(director)->mark_mask,
+			.stats = &worker->stats,
+		};
+		ret = pthread_create(&worker->thread, NULL, worker_run, worker);
+		if (ret)
+			return error_set(err, -ret, "cannot start worker %u: %s", i, strerror(ret));
+		worker->running = true;
+	}
+	return 0;
+}
+
+void workers_close(struct workers *workers)
+{
+	if (!workers)
+		return;
+	atomic_store_explicit(&workers->stop, true, memory_order_relaxed);
+	for (unsigned int i = 0; workers->items && i < workers->len; i++) {
+		if (workers->items[i].running)
+			pthread_join(workers->items[i].thread, NULL);
+		queue_close(workers->items[i].queue);
+	}
+	free(workers->items);
+	free(workers);
+}
+
+unsigned int workers_count(const struct workers *workers)
+{
+	return workers->len;
+}
+
+uint16_t workers_queue(const struct workers *workers, unsigned int i)
+{
+	return (uint16_t)(workers->first_queue + i);
+}
+
+uint16_t workers_segment_queue(const struct workers *workers)
+{
+	return (uint16_t)(workers->first_queue + workers->len);
+}
+
+const struct stats *workers_stats(const struct workers *workers, unsigned int i)
+{
+	return &workers->items[i].stats;
+}

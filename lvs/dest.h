@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef LVS_DEST_H
+#define LVS_DEST_H
+
+#include "lvs/rcu.h"
+#include "lvs/spec.h"
+
+#include <stdatomic.h>
+
+struct forward;
+struct service;
+
+#define DEST_AVAILABLE                                                                           \
+	0x1u		   /* in a service's list; cleared in the trash (IP_VS_DEST_F_AVAILABLE) \
+			    */
+#define DEST_OVERLOAD 0x2u /* between upper and lower threshold (IP_VS_DEST_F_OVERLOAD) */
+
+/* Packets and bytes both ways, and connections scheduled. Added to by all workers, relaxed. */
+struct traffic {
+	_Atomic uint64_t conns, in_pkts, out_pkts, in_bytes, out_bytes;
+};
+
+/*
+ * A destination: one real server inside one service. It outlives its place in the service as long
+ * as a connection refers to it (IPVS's trash), and comes back with its counters when the same
+ * server is added again meanwhile.
+ */
+struct dest {
+	struct cds_list_head list;     /* in service->dests or trash; service->lock */
+	_Atomic(struct service *) svc; /* NULL once the service is gone; under RCU */
+	/* set when made, then constant */
+	uint8_t af;
+	__be16 port;
+	union addr addr;
+	/* changed by the control thread, read by workers */
+	const struct forward *_Atomic forward;
+	_Atomic int32_t weight;
+	_Atomic uint32_t upper, lower;
+	_Atomic uint32_t flags; /* DEST_* */
+	/* changed by workers */
+	_Atomic uint32_t active, inactive, persistent; /* connections; persistent: templates */
+	_Atomic uint32_t refs;			       /* one for the list or trash, one a conn */
+	struct traffic traffic;
+	/* control thread */
+	bool from_file;	       /* the configuration file asks for it */
+	struct service_key vs; /* whose it is or was: identity in the trash */
+	uint64_t idle_since;   /* ms; in the trash without references since */
+	struct rcu_head rcu;
+};
+
+/* May it be chosen for a new connection: not overloaded, weight > 0? Worker, service->lock. */
+static inline bool dest_usable(const struct dest *dest)
+{
+	return !(atomic_load_explicit(&dest->flags, memory_order_relaxed) & DEST_OVERLOAD) &&
+	       atomic_load_explicit(&dest->weight, memory_order_relaxed) > 0;
+}
+
+static inline bool dest_overloaded(const struct dest *dest)
+{
+	return atomic_load_explicit(&dest->flags, memory_order_relaxed) & DEST_OVERLOAD;
+}
+
+static inline int32_t dest_weight(const struct dest *dest)
+{
+	return atomic_load_explicit(&dest->weight, memory_order_relaxed);
+}
+
+static inline uint32_t dest_active(const struct dest *dest)
+{
+	return atomic_load_explicit(&dest->active, memory_order_relaxed);
+}
+
+static inline uint32_t dest_inactive(const struct dest *dest)
+{
+	return atomic_load_explicit(&dest->inactive, memory_order_relaxed);
+}
+
+/* Active and inactive connections, the count that thresholds look at. */
+static inline uint32_t dest_total(const struct dest *dest)
+{
+	return dest_active(dest) + dest_inactive(dest);
+}
+
+/* 256 * active + total: what lc and wlc minimise (lvs-semantics, Linux 6.1
+ * ip_vs_dest_conn_overhead). */
+static inline int64_t dest_overhead(const struct dest *dest)
+{
+	return 256 * (int64_t)dest_active(dest) + (int64_t)dest_total(dest);
+}
+
+/* A new destination with one reference, not in any list; NULL without memory. Control thread. */
+struct dest *dest_new(const struct dest_spec *spec, const struct service_key *vs);
+
+/* Takes the changeable values of @spec over and judges the thresholds anew. Control thread. */
+void dest_set(struct dest *dest, const struct dest_spec *spec);
+
+/* The reverse of dest_new()/dest_set(): what an administrator would write. Control thread. */
+void dest_get(const struct dest *dest, struct dest_spec *spec);
+
+/* One more, one less connection (or template). dest_bind() counts it as inactive, as IPVS does.
+ * Both move DEST_OVERLOAD by IPVS's hysteresis. Any thread under RCU. */
+void dest_bind(struct dest *dest, bool template);
+void dest_unbind(struct dest *dest, bool template, bool active);
+
+/* A connection became active or inactive. Any thread under RCU. */
+void dest_activate(struct dest *dest, bool active);
+
+/* Drops a reference; the last one frees after a grace period. Any thread. */
+void dest_put(struct dest *dest);
+
+#endif

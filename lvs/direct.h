@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef LVS_DIRECT_H
+#define LVS_DIRECT_H
+
+#include "lvs/conn.h"
+#include "lvs/proto.h"
+#include "lvs/service.h"
+#include "lvs/stats.h"
+#include "lvs/verdict.h"
+
+/* What one worker needs to decide. The tables are shared by all, stats and now are its own. */
+struct direct {
+	struct services *services;
+	struct conns *conns;
+	const struct proto_timeouts *timeouts;
+	uint32_t mark_mask; /* the bits of the packet mark that nfvs owns; all set: refuse */
+	struct stats *stats;
+	uint64_t now; /* ms, monotonic; set once a batch */
+};
+
+/* Every packet of every worker goes through here. Caller holds the RCU read lock. */
+struct verdict direct_packet(struct direct *d, struct pkt *pkt);
+
+/* How a flow would be answered, for "nfvsadm explain". The pointers are valid under RCU. */
+struct explanation {
+	struct service *svc;	   /* NULL: no service claims it */
+	uint32_t mark;		   /* with which it was looked up */
+	const struct match *match; /* the line of a firewall-mark group that marks it, or NULL */
+	struct conn *conn;	   /* an existing connection, or NULL */
+	struct conn *template;	   /* the persistence template that decides, or NULL */
+	struct dest *dest;	   /* who would get it; NULL: refused */
+};
+
+/* Looks @flow (client -> virtual) up as a packet with @mark would be, and changes nothing.
+ * Any thread under RCU. */
+void direct_explain(const struct direct *d, const struct flow *flow, uint32_t mark,
+		    struct explanation *out);
+
+#endif

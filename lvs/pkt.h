@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef LVS_PKT_H
+#define LVS_PKT_H
+
+#include "lvs/addr.h"
+#include "lvs/stats.h"
+
+/* Which way a packet goes: from client to virtual service, or from real server to client. Known
+ * from the hook that queued it: prerouting or forward. */
+enum pkt_dir {
+	PKT_IN,
+	PKT_OUT
+};
+
+/* A flow as one packet shows it. Ports in network order; for ICMP both are 0. */
+struct flow {
+	uint8_t af; /* AF_INET, AF_INET6 */
+	uint8_t protocol;
+	__be16 sport, dport;
+	union addr saddr, daddr;
+};
+
+/* TCP flags as in byte 13 of the header. */
+#define PKT_FIN 0x01
+#define PKT_SYN 0x02
+#define PKT_RST 0x04
+#define PKT_ACK 0x10
+
+/*
+ * One packet from its network header on. The first part is set by whoever received it, the second
+ * by pkt_parse(), which checks every length once; later code trusts offsets and lengths.
+ */
+struct pkt {
+	uint8_t *data; /* writable, owned by the receiver */
+	uint32_t len;  /* bytes at data: the whole packet */
+	uint32_t mark; /* packet mark, host order */
+	enum pkt_dir dir;
+	bool csum_partial; /* the L4 checksum holds only the pseudo-header sum (CHECKSUM_PARTIAL) */
+	bool gso;	   /* a super-packet; the kernel cuts it later and sums each part anew */
+
+	struct flow flow; /* outer addresses; ports if TCP or UDP */
+	uint32_t l4;	  /* offset of the transport header */
+	uint8_t tcp_flags;
+	bool icmp_error;   /* an ICMP error that carries a TCP or UDP packet's head: see inner */
+	struct flow inner; /* as in the carried packet: its saddr is who sent it */
+	uint32_t inner_l3, inner_l4;
+};
+
+/*
+ * Checks and dissects pkt->data: IPv4 with options, IPv6 with extension headers (hop-by-hop,
+ * routing, destination options, atomic fragment), then TCP, UDP, ICMP, ICMPv6. ICMP errors are
+ * those that IPVS translates: v4 types 3, 4, 11 (and 12), v6 types 1-4. Trailing bytes after the
+ * length in the IP header are ignored: pkt->len shrinks to it. UDP-Lite, SCTP and others:
+ * REASON_PROTOCOL. Returns REASON_NONE or why the packet cannot be used; on a reason the second
+ * part of @pkt is undefined. Pure; any thread.
+ */
+enum reason pkt_parse(struct pkt *pkt);
+
+#endif

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * From the first packet of a flow to a connection: the service's scheduler chooses, or, where the
+ * service is persistent, the template that an earlier choice left behind. The template is itself a
+ * connection, from the client's network to the service, and controls those that follow it. Workers
+ * call this for every new flow; "explain" shares the rules about templates.
+ */
+#include "lvs/schedule.h"
+#include "lvs/forward.h"
+
+#define FTP_PORT      21
+#define FTP_DATA_PORT 20
+
+bool template_valid(const struct conn *template)
+{
+	return atomic_load_explicit(&template->dest->flags, memory_order_relaxed) & DEST_AVAILABLE;
+}
+
+/* The firewall mark written as an address: 0.0.0.N, or ::N. */
+static union addr mark_addr(uint8_t af, uint32_t mark)
+{
+	union addr addr = {0};
+
+	if (af == AF_INET)
+		addr.ip = htonl(mark);
+	else
+		addr.ip6[3] = htonl(mark);
+	return addr;
+}
+
+struct flow template_key(const struct service *svc, const struct flow *flow)
+{
+	uint32_t netmask = atomic_load_explicit(&svc->netmask, memory_order_relaxed);
+	struct flow key = {.af = flow->af, .protocol = flow->protocol, .daddr = flow->daddr};
+
+	key.saddr = addr_network(flow->af, &flow->saddr, netmask);
+	if (svc->key.fwmark) {
+		key.protocol = IPPROTO_IP;
+		key.daddr = mark_addr(flow->af, svc->key.fwmark);
+	} else if (flow->dport == svc->key.port && svc->key.port != htons(FTP_PORT)) {
+		key.dport = flow->dport;
+	}
+	return key;
+}
+
+/* A new template for the scheduler's choice; NULL: refused or no memory, as *@result says. */
+static struct conn *template_add(struct direct *d, struct service *svc, const struct flow *key,
+				 const struct flow *flow, enum scheduled *result)
+{
+	struct dest *dest = service_schedule(svc, flow);
+	struct conn *template;
+
+	*result = SCHEDULED_REFUSED;
+	if (!dest)
+		return NULL;
+	*result = SCHEDULED_NO_MEMORY;
+	template = conn_add(d->conns, key, dest, key->dport ? dest->port : 0, svc->key.fwmark,
+			    CONN_TEMPLATE, NULL, d->now);
+	if (!template)
+		return NULL;
+	conn_lock(template);
+	conn_set_timeout(d->conns, template,
+			 atomic_load_explicit(&svc->timeout, memory_order_relaxed) * 1000, d->now);
+	conn_unlock(template);
+	return template;
+}
+
+/* The template for @flow, found or made. */
+static struct conn *template_get(struct direct *d, struct service *svc, const struct flow *flow,
+				 enum scheduled *result)
+{
+	struct flow key = template_key(svc, flow);
+	struct conn *template = conn_find_template(d->conns, &key);
+
+	if (template && !template_valid(template)) {
+		conn_invalidate(d->conns, template);
+		template = NULL;
+	}
+	return template ? template : template_add(d, svc, &key, flow, result);
+}
+
+/* A scheduled connection counts at the service and at the server. */
+static void account_conn(struct service *svc, struct dest *dest)
+{
+	atomic_fetch_add_explicit(&dest->traffic.conns, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&svc->traffic.conns, 1, memory_order_relaxed);
+}
+
+enum scheduled conn_schedule(struct direct *d, struct service *svc, const struct pkt *pkt,
+			     struct conn **out)
+{
+	uint32_t svc_flags = atomic_load_explicit(&svc->flags, memory_order_relaxed);
+	const struct flow *flow = &pkt->flow;
+	enum scheduled result = SCHEDULED_REFUSED;
+	struct conn *conn, *template = NULL;
+	__be16 dport = flow->dport;
+	uint32_t flags = 0;
+	struct dest *dest;
+
+	/* An active FTP data connection that a real server opened is no client's. */
+	if (flow->protocol == IPPROTO_TCP && flow->sport == htons(FTP_DATA_PORT))
+		return SCHEDULED_IGNORED;
+	if ((svc_flags & SERVICE_ONEPACKET) && flow->protocol == IPPROTO_UDP)
+		flags = CONN_ONEPACKET;
+	if (svc_flags & SERVICE_PERSISTENT) {
+		template = template_get(d, svc, flow, &result);
+		if (!template)
+			return result;
+		dest = template->dest;
+		if (dport == svc->key.port && dest->port)
+			dport = dest->port;
+	} else {
+		/* Found as FTP data: only a persistent service takes it. */
+		if (!svc->key.fwmark && dport != svc->key.port)
+			return SCHEDULED_IGNORED;
+		dest = service_schedule(svc, flow);
+		if (!dest)
+			return SCHEDULED_REFUSED;
+		if (dest->port)
+			dport = dest->port;
+	}
+	conn = conn_add(d->conns, flow, dest, dport, svc->key.fwmark, flags, template, d->now);
+	if (!conn)
+		return SCHEDULED_NO_MEMORY;
+	if (template)
+		conn_touch(template, d->now);
+	account_conn(svc, dest);
+	*out = conn;
+	return SCHEDULED;
+}

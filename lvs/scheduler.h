@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef LVS_SCHEDULER_H
+#define LVS_SCHEDULER_H
+
+#include "lvs/pkt.h"
+
+struct cds_list_head;
+struct dest;
+struct service;
+
+/*
+ * How a service picks a destination for a new connection. One member a file in sched/. The state
+ * that moves with each choice (a position, a current weight) is a small plain struct of state_size
+ * bytes at svc->sched_state: a copy of it can be tried without consequences, which is how
+ * "nfvsadm explain" looks ahead. All functions are called with svc->lock held.
+ */
+struct scheduler {
+	const char *name;
+	size_t state_size; /* 0..SCHEDULER_STATE_MAX */
+	/* The choice, or NULL: nobody can take it. Changes nothing but @state. */
+	struct dest *(*pick)(const struct service *svc, const struct flow *flow, void *state);
+	/* Sets up svc->sched_state for the present list. Optional: the state is then all zero. */
+	int (*init)(struct service *svc);
+	/* After a destination was added, deleted or edited (weight). Optional. */
+	int (*update)(struct service *svc);
+	/* Before @dest leaves the list: nothing in the state may point to it afterwards. Optional.
+	 */
+	void (*forget)(struct service *svc, struct dest *dest);
+	/* Before svc->sched_state goes away. Optional. */
+	void (*free)(struct service *svc);
+};
+
+#define SCHEDULER_STATE_MAX 64
+
+#endif

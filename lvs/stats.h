@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef LVS_STATS_H
+#define LVS_STATS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* Why a packet was dropped or let through undecided. Names in reason_name() are shown to users. */
+enum reason {
+	REASON_NONE,
+	/* not a packet we can read (pkt_parse) */
+	REASON_TRUNCATED, /* shorter than a header says, or than a header is */
+	REASON_VERSION,	  /* neither IPv4 nor IPv6 */
+	REASON_HEADER,	  /* header length or option out of bounds */
+	REASON_FRAGMENT,  /* a fragment: the kernel was to reassemble it before the queue */
+	REASON_PROTOCOL,  /* a transport that no service can have */
+	/* dropped */
+	REASON_NO_SERVER,   /* no usable server: refused with port unreachable */
+	REASON_SERVER_GONE, /* the connection's server was removed: silent, so that re-adding
+			       revives */
+	REASON_NO_MEMORY,   /* no room for a connection */
+	REASON_ICMP_INNER,  /* an ICMP error about a connection that cannot be translated */
+	/* passed on unchanged */
+	REASON_NO_SERVICE, /* no service has this address, port or mark */
+	REASON_NO_CONN,	   /* of a service, but of no connection, and not one that starts one */
+	REASON_MAX
+};
+
+/* The name of a reason, e.g. "truncated"; static storage. */
+const char *reason_name(enum reason reason);
+
+/* Counters of one worker thread. Only that thread writes, with relaxed stores; anybody reads. */
+struct stats {
+	_Atomic uint64_t reasons[REASON_MAX];
+	_Atomic uint64_t packets, bytes;    /* received from the queue */
+	_Atomic uint64_t batches, syscalls; /* receive calls that returned packets; all calls */
+	_Atomic uint64_t accepted, dropped; /* verdicts */
+	_Atomic uint64_t mangled;	    /* verdicts that carried a payload */
+	_Atomic uint64_t requeued;	    /* sent to the queue that segments */
+	_Atomic uint64_t verdict_errors;    /* the kernel refused a verdict (ENOENT, ...) */
+	_Atomic uint64_t overruns;	    /* receive buffer overrun reports */
+};
+
+/* Adds @n to a counter that only the calling thread writes. */
+static inline void stat_add(_Atomic uint64_t *counter, uint64_t n)
+{
+	uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
+
+	atomic_store_explicit(counter, old + n, memory_order_relaxed);
+}
+
+#endif

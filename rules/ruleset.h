@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef RULES_RULESET_H
+#define RULES_RULESET_H
+
+#include "lib/err.h"
+#include "lvs/spec.h"
+
+#include <stdio.h>
+
+/* How a rule can send a packet to a queue on this kernel. */
+enum queue_method {
+	QUEUE_NATIVE, /* nf_tables' own queue expression */
+	QUEUE_COMPAT  /* the xtables target NFQUEUE through nft_compat */
+};
+
+/* A service as the rules see it: by address (port 0: all ports), or by fwmark. */
+struct rules_service {
+	struct service_key key;
+	const struct match *matches; /* of a fwmark service: which packets get its mark */
+	size_t matches_len;
+};
+
+/* A NAT real server whose packets come back through the director. */
+struct rules_server {
+	uint8_t af;
+	uint8_t protocol; /* 0: TCP and UDP */
+	__be16 port;	  /* 0: all ports */
+	union addr addr;
+};
+
+/* All that the ruleset is made from. Borrowed during ruleset_build(); order does not matter and
+ * duplicates are harmless. */
+struct rules_input {
+	const char *table;
+	enum queue_method method;
+	uint16_t first_queue, queues;
+	uint32_t mark_mask; /* all these bits set in a packet's mark: refuse it */
+	uint32_t seed;	    /* of the fan-out hash */
+	const struct rules_service *services;
+	size_t services_len;
+	const struct rules_server *servers;
+	size_t servers_len;
+};
+
+struct ruleset;
+
+/* The wanted tables, sets, maps and chains as plain data, elements sorted. NULL with @err:
+ * overlapping matches of two services, no memory. Any thread. */
+struct ruleset *ruleset_build(const struct rules_input *input, struct error *err);
+void ruleset_free(struct ruleset *ruleset);
+
+/* A complete, commented nft script (nft -f). 0, or -errno of writing. */
+int ruleset_print(const struct ruleset *ruleset, FILE *out);
+
+/* What nf_tables on this kernel can do. */
+struct rules_caps {
+	bool queue_native, queue_compat;
+};
+
+/* Asks the kernel by scratch transactions that leave nothing behind. Errors, worded for the user:
+ * -EPERM, -EPROTONOSUPPORT (no nf_tables) ... Control thread. */
+int rules_probe(struct rules_caps *caps, struct error *err);
+
+/*
+ * Puts the whole ruleset into the kernel in one transaction: all or nothing. Tables of this name
+ * that a killed daemon left are taken over: their rules and sets are replaced, their base chains
+ * stay (deleting one would drop every queued packet). Control thread.
+ */
+int ruleset_install(const struct ruleset *ruleset, struct error *err);
+
+/* Turns the installed @from into @to (same table, method, queues): only set and map elements
+ * change, in one transaction. Control thread. */
+int ruleset_update(const struct ruleset *from, const struct ruleset *to, struct error *err);
+
+/* Deletes the tables of this name, both families; absent ones are no error. Control thread. */
+int ruleset_remove(const char *table, struct error *err);
+
+#endif

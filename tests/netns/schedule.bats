@@ -1,0 +1,156 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Which server gets a connection: schedulers, persistence, firewall-mark groups.
+
+load common
+
+setup_file() {
+	lab_file
+	director_file
+}
+
+teardown_file() {
+	lab_down
+}
+
+setup() {
+	adm -C
+}
+
+teardown() {
+	stop_spawned hold1 hold2 hold3
+	lab_report
+}
+
+@test "rr: in turn, the newest server first, whatever the weight" {
+	service -t $VIP:80 rr 8080 1 5 1
+	is "$(fetch client 7 http://$VIP/ | awk '{ printf "%s ", $1 }')" \
+		"rs3 rs2 rs1 rs3 rs2 rs1 rs3 "
+}
+
+@test "rr: a server of weight 0 gets nothing" {
+	service -t $VIP:80 rr 8080 1 0 1
+	is "$(fetch client 6 http://$VIP/ | tally)" "rs1:3 rs3:3"
+}
+
+@test "wrr: exactly by weight" {
+	service -t $VIP:80 wrr 8080 3 2 1
+	is "$(fetch client 12 http://$VIP/ | tally)" "rs1:6 rs2:4 rs3:2"
+	is "$(fetch client 60 http://$VIP/ | tally)" "rs1:30 rs2:20 rs3:10"
+}
+
+@test "wrr: a changed weight counts from the next connection on" {
+	service -t $VIP:80 wrr 8080 3 2 1
+	fetch client 2 http://$VIP/
+	adm -e -t $VIP:80 -r 10.2.0.11:8080 -m -w 1
+	adm -e -t $VIP:80 -r 10.2.0.12:8080 -m -w 1
+	is "$(fetch client 12 http://$VIP/ | tally)" "rs1:4 rs2:4 rs3:4"
+}
+
+@test "lc: where the fewest connections are open" {
+	adm -A -t $VIP:80 -s lc
+	adm -a -t $VIP:80 -r 10.2.0.11:8080 -m
+	is "$(hold hold1 4 $VIP 80)" "rs1:4"
+	adm -a -t $VIP:80 -r 10.2.0.12:8080 -m
+	adm -a -t $VIP:80 -r 10.2.0.13:8080 -m
+	is "$(hold hold2 8 $VIP 80)" "rs2:4 rs3:4"
+	is "$(hold hold3 3 $VIP 80)" "rs1:1 rs2:1 rs3:1"
+}
+
+@test "wlc: open connections in proportion to the weights" {
+	service -t $VIP:80 wlc 8080 3 1
+	is "$(hold hold1 8 $VIP 80)" "rs1:6 rs2:2"
+}
+
+@test "the listing counts active and closed connections, and -Lcn shows them" {
+	service -t $VIP:80 rr 8080 1
+	hold hold1 3 $VIP 80
+	fetch client 2 http://$VIP/
+	has "$(adm -Ln)" "^TCP  $VIP:80 rr\$"
+	has "$(adm -Ln)" '^  -> 10\.2\.0\.11:8080              Masq    1      3          2         $'
+	is "$(adm -Lcn | grep -c '^TCP 1[45]:[0-9][0-9]  ESTABLISHED 10\.1\.0\.2:.* 10\.1\.0\.100:80 .* 10\.2\.0\.11:8080')" 3
+	is "$(adm -Lcn | grep -c TIME_WAIT)" 2
+}
+
+@test "a connection stays with its server, packet after packet" {
+	service -t $VIP:80 rr 8080 1 1 1
+	is "$(client keepalive 200 $VIP 80 | tally)" "rs3:200"
+	is "$(client keepalive 200 $VIP 80 | tally)" "rs2:200"
+}
+
+@test "persistent: a client stays with its server, another gets the next" {
+	service_options="-p 300"
+	service -t $VIP:80 rr 8080 1 1 1
+	is "$(fetch client 6 http://$VIP/ | tally)" "rs3:6"
+	is "$(fetch client 6 http://$VIP/ --interface 10.1.0.3 | tally)" "rs2:6"
+	has "$(adm -Ln)" "^TCP  $VIP:80 rr persistent 300\$"
+}
+
+@test "persistent with a netmask: a whole network stays with one server" {
+	service_options="-p 300 -M 255.255.255.0"
+	service -t $VIP:80 rr 8080 1 1 1
+	is "$(fetch client 3 http://$VIP/ | tally)" "rs3:3"
+	is "$(fetch client 3 http://$VIP/ --interface 10.1.0.3 | tally)" "rs3:3"
+}
+
+@test "persistent with port 0: one server for all ports, each kept" {
+	service_options="-p"
+	service -t $VIP:0 rr 0 1 1 1
+	is "$(fetch client 1 http://$VIP:80/; fetch client 1 http://$VIP:8081/)" \
+		"$(printf 'rs3 %d 10.1.0.2\n' 80 8081)"
+}
+
+@test "firewall mark set by somebody else's rule: two ports, one group" {
+	on dir nft -f - <<-END
+		table ip marks {
+			chain prerouting {
+				type filter hook prerouting priority -250;
+				ip daddr $VIP2 tcp dport { 80, 443 } meta mark set 7
+			}
+		}
+	END
+	service_options="-p 300"
+	service -f 7 rr 0 1 1 1
+	is "$(fetch client 2 http://$VIP2:80/; fetch client 2 http://$VIP2:443/)" \
+		"$(printf 'rs3 %d 10.1.0.2\n' 80 80 443 443)"
+	is "$(fetch client 1 http://$VIP2:443/ --interface 10.1.0.3 | tally)" "rs2:1"
+	on dir nft delete table ip marks
+}
+
+@test "udp: every new flow in turn, a flow stays" {
+	service -u $VIP:53 rr 53 1 1 1
+	is "$(client udp 9 $VIP 53 | tally)" "rs1:3 rs2:3 rs3:3"
+	is "$(client udp_same 20 $VIP 53 | tally)" "rs3:20"
+}
+
+@test "udp: persistence" {
+	service_options="-p 300"
+	service -u $VIP:53 rr 53 1 1 1
+	is "$(client udp 6 $VIP 53 | tally)" "rs3:6"
+}
+
+@test "ipv6: rr over tcp and udp" {
+	service -t "[$VIP6]:80" rr 8080 1 1 1
+	service -u "[$VIP6]:53" rr 53 1 1 1
+	is "$(fetch client 9 "http://[$VIP6]/" | tally)" "rs1:3 rs2:3 rs3:3"
+	is "$(client udp 9 $VIP6 53 | tally)" "rs1:3 rs2:3 rs3:3"
+}
+
+@test "a drained server keeps its connections and gets no new ones" {
+	service -t $VIP:80 rr 8080 1 1
+	is "$(hold hold1 4 $VIP 80)" "rs1:2 rs2:2"
+	spawn hold2 client python3 "$LAB_SRC/client.py" live $VIP 80
+	await 5 grep -q '^rs' "$LAB_DIR/hold2.log"
+	adm -e -t $VIP:80 -r 10.2.0.11:8080 -m -w 0
+	adm -e -t $VIP:80 -r 10.2.0.12:8080 -m -w 0
+	client refused tcp $VIP 80
+	is "$(stop hold2; echo $?)" 0
+}
+
+@test "explain names the service, the server, and changes nothing" {
+	service -t $VIP:80 rr 8080 1 1 1
+	has "$(adm explain tcp 10.1.0.2:5555 $VIP:80)" '10\.2\.0\.13:8080'
+	has "$(adm explain tcp 10.1.0.2:5555 $VIP:80)" '10\.2\.0\.13:8080'
+	is "$(fetch client 1 http://$VIP/ | tally)" "rs3:1"
+	has "$(adm explain tcp 10.1.0.2:5555 $VIP:80)" '10\.2\.0\.12:8080'
+}
