@@ -103,7 +103,8 @@ static void dest_free(struct rcu_head *rcu)
 
 void dest_put(struct dest *dest)
 {
+	if (atomic_fetch_sub_explicit(&dest->refs, 1, memory_order_acq_rel) != 1)
+		return;
 	RCU_LEFT(dest);
-	if (atomic_fetch_sub_explicit(&dest->refs, 1, memory_order_acq_rel) == 1)
-		call_rcu(&dest->rcu, dest_free);
+	call_rcu(&dest->rcu, dest_free);
 }

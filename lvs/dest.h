@@ -27,7 +27,7 @@ struct traffic {
  */
 struct dest {
 	struct cds_list_head list;     /* in service->dests or trash; service->lock */
-	_Atomic(struct service *) svc; /* NULL once the service is gone; under RCU */
+	_Atomic(struct service *) svc; /* NULL in the trash; under RCU */
 	/* set when made, then constant */
 	uint8_t af;
 	__be16 port;

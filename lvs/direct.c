@@ -142,16 +142,20 @@ static bool conn_superseded(const struct conn *conn, const struct pkt *pkt)
 	       !conn->control && (state == TCP_TIMEWAIT || state == TCP_CLOSED);
 }
 
+/* Was the server of this request removed? The packet is dropped and the timer left alone, as in
+ * IPVS: adding the server again revives the connection, but a client that just goes on sending
+ * (UDP) is not held for ever. */
+static bool server_gone(const struct conn *conn, const struct pkt *pkt)
+{
+	return pkt->dir == PKT_IN &&
+	       !(atomic_load_explicit(&conn->dest->flags, memory_order_relaxed) & DEST_AVAILABLE);
+}
+
 static struct verdict conn_forward(struct direct *d, struct conn *conn, struct pkt *pkt)
 {
 	const struct forward *forward;
 	struct verdict verdict;
 
-	if (pkt->dir == PKT_IN &&
-	    !(atomic_load_explicit(&conn->dest->flags, memory_order_relaxed) & DEST_AVAILABLE)) {
-		conn_touch(conn, d->now);
-		return verdict_drop(d, REASON_SERVER_GONE);
-	}
 	traffic_account(conn, pkt);
 	conn_track(d, conn, pkt);
 	forward = atomic_load_explicit(&conn->dest->forward, memory_order_relaxed);
@@ -230,5 +234,7 @@ struct verdict direct_packet(struct direct *d, struct pkt *pkt)
 	}
 	if (!conn)
 		return direct_new(d, pkt);
+	if (server_gone(conn, pkt))
+		return verdict_drop(d, REASON_SERVER_GONE);
 	return conn_forward(d, conn, pkt);
 }

@@ -32,7 +32,7 @@ struct explanation {
 };
 
 /* Looks @flow (client -> virtual) up as a packet with @mark would be, and changes nothing.
- * Any thread under RCU. */
+ * Control thread under RCU. */
 void direct_explain(const struct direct *d, const struct flow *flow, uint32_t mark,
 		    struct explanation *out);
 

@@ -6,7 +6,8 @@
 #include "lvs/stats.h"
 
 /* Which way a packet goes: from client to virtual service, or from real server to client. Known
- * from the hook that queued it: prerouting or forward. */
+ * from the hook that queued it: prerouting, or forward (and output: ICMP errors that the director
+ * itself sends to a client). */
 enum pkt_dir {
 	PKT_IN,
 	PKT_OUT

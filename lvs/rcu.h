@@ -12,10 +12,11 @@
 /*
  * liburcu orders memory with inline assembly and lives in a library built without ThreadSanitizer,
  * so TSan cannot see that an object is complete before it is published and unread before it is
- * freed. These four marks say it; without TSan they are nothing.
+ * freed. These four marks say it, and rcu_read_unlock() says that a grace period waits for readers;
+ * without TSan they are nothing.
  *
  * RCU_PUBLISHED(p)  just before p is made reachable      RCU_FOUND(p)    just after p was reached
- * RCU_LEFT(p)       a reader's last use of p             RCU_RECLAIM(p)  first line of p's free
+ * RCU_LEFT(p)       just before call_rcu() for p         RCU_RECLAIM(p)  first line of p's free
  */
 #if defined(__SANITIZE_THREAD__)
 #define LVS_TSAN 1
@@ -31,7 +32,18 @@ void __tsan_release(void *addr);
 #define RCU_PUBLISHED(p) __tsan_release((void *)(p))
 #define RCU_FOUND(p)	 __tsan_acquire((void *)(p))
 #define RCU_LEFT(p)	 __tsan_release((void *)(p))
-#define RCU_RECLAIM(p)	 __tsan_acquire((void *)(p))
+#define RCU_RECLAIM(p)	 (__tsan_acquire((void *)(p)), __tsan_acquire(&rcu_readers))
+
+__attribute__((weak)) char rcu_readers; /* one in the program: its address stands for all readers */
+
+static inline void rcu_read_leave(void)
+{
+	__tsan_release(&rcu_readers);
+	rcu_read_unlock();
+}
+
+#undef rcu_read_unlock
+#define rcu_read_unlock rcu_read_leave
 #else
 #define RCU_PUBLISHED(p) ((void)(p))
 #define RCU_FOUND(p)	 ((void)(p))

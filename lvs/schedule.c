@@ -43,6 +43,15 @@ struct flow template_key(const struct service *svc, const struct flow *flow)
 	return key;
 }
 
+/* Nobody can take the flow. To the :21 service also come flows to ports that may be another's, and
+ * those are not ours to refuse (ip_vs_leave). */
+static enum scheduled refuse(const struct service *svc, const struct flow *flow)
+{
+	bool data = svc->key.port == htons(FTP_PORT) && flow->dport != svc->key.port;
+
+	return data ? SCHEDULED_IGNORED : SCHEDULED_REFUSED;
+}
+
 /* A new template for the scheduler's choice; NULL: refused or no memory, as *@result says. */
 static struct conn *template_add(struct direct *d, struct service *svc, const struct flow *key,
 				 const struct flow *flow, enum scheduled *result)
@@ -50,7 +59,7 @@ static struct conn *template_add(struct direct *d, struct service *svc, const st
 	struct dest *dest = service_schedule(svc, flow);
 	struct conn *template;
 
-	*result = SCHEDULED_REFUSED;
+	*result = refuse(svc, flow);
 	if (!dest)
 		return NULL;
 	*result = SCHEDULED_NO_MEMORY;
@@ -110,12 +119,12 @@ enum scheduled conn_schedule(struct direct *d, struct service *svc, const struct
 		if (dport == svc->key.port && dest->port)
 			dport = dest->port;
 	} else {
-		/* Found as FTP data: only a persistent service takes it. */
+		/* Only a persistent service takes other ports than its own. */
 		if (!svc->key.fwmark && dport != svc->key.port)
-			return SCHEDULED_IGNORED;
+			return refuse(svc, flow);
 		dest = service_schedule(svc, flow);
 		if (!dest)
-			return SCHEDULED_REFUSED;
+			return refuse(svc, flow);
 		if (dest->port)
 			dport = dest->port;
 	}

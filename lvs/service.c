@@ -1,48 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Virtual services. The one idea: the table is a lock-free hash that workers read under RCU, and
- * inside a service the list of destinations and the scheduler's state form one thing behind one
- * short spin lock, which only the first packet of a connection takes. Only the control thread
- * changes anything.
+ * A virtual service and its destinations. The one idea: the list of destinations and the
+ * scheduler's state form one thing behind one short spin lock, which only the first packet of a
+ * connection takes. Only the control thread changes anything. The table that services are found in
+ * is services.c's.
  */
 #include "lvs/service.h"
+#include "lvs/services.h"
 
-#define XXH_INLINE_ALL
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
-
-#define FTP_PORT	21
-#define FTP_DATA_PORT	20
-#define UNPRIVILEGED	1024   /* net.ipv4.ip_unprivileged_port_start */
-#define TRASH_PERIOD_MS 120000 /* IP_VS_DEST_TRASH_PERIOD */
-
-struct services {
-	struct cds_lfht *table;
-	uint64_t seed;
-	struct cds_list_head trash;
-	/* How many services there are, and of which kinds: look-ups that cannot succeed are
-	 * skipped. Written by the control thread. */
-	_Atomic uint32_t count, marks, ftp, any_port;
-};
-
-struct services *services_new(uint64_t seed)
-{
-	struct services *services = calloc(1, sizeof(*services));
-
-	if (!services)
-		return NULL;
-	services->table = cds_lfht_new(64, 64, 0, CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, NULL);
-	if (!services->table) {
-		free(services);
-		return NULL;
-	}
-	services->seed = seed;
-	CDS_INIT_LIST_HEAD(&services->trash);
-	return services;
-}
 
 static void service_release(struct service *svc)
 {
@@ -59,171 +28,6 @@ static void service_reclaim(struct rcu_head *rcu)
 
 	RCU_RECLAIM(svc);
 	service_release(svc);
-}
-
-static void trash_empty(struct services *services)
-{
-	struct dest *dest, *next;
-
-	cds_list_for_each_entry_safe (dest, next, &services->trash, list) {
-		cds_list_del(&dest->list);
-		dest_put(dest);
-	}
-}
-
-void services_free(struct services *services)
-{
-	struct cds_lfht_iter iter;
-	struct cds_lfht_node *node;
-
-	if (!services)
-		return;
-	rcu_read_lock();
-	cds_lfht_for_each (services->table, &iter, node)
-		service_del(services, caa_container_of(node, struct service, node));
-	rcu_read_unlock();
-	trash_empty(services);
-	cds_lfht_destroy(services->table, NULL);
-	free(services);
-}
-
-/* What of a key is compared and hashed, without padding. */
-struct key_bytes {
-	union addr addr;
-	uint32_t fwmark;
-	__be16 port;
-	uint8_t af, protocol;
-};
-
-static struct key_bytes key_bytes(const struct service_key *key)
-{
-	if (key->fwmark)
-		return (struct key_bytes){.fwmark = key->fwmark, .af = key->af};
-	return (struct key_bytes){
-		.addr = key->addr, .port = key->port, .af = key->af, .protocol = key->protocol};
-}
-
-static unsigned long key_hash(const struct services *services, const struct key_bytes *key)
-{
-	return XXH3_64bits_withSeed(key, sizeof(*key), services->seed);
-}
-
-static int key_match(struct cds_lfht_node *node, const void *arg)
-{
-	const struct service *svc = caa_container_of(node, struct service, node);
-	struct key_bytes have;
-
-	RCU_FOUND(svc);
-	have = key_bytes(&svc->key);
-	return !memcmp(&have, arg, sizeof(have));
-}
-
-struct service *services_get(const struct services *services, const struct service_key *key)
-{
-	struct key_bytes want = key_bytes(key);
-	struct cds_lfht_iter iter;
-	struct cds_lfht_node *node;
-
-	cds_lfht_lookup(services->table, key_hash(services, &want), key_match, &want, &iter);
-	node = cds_lfht_iter_get_node(&iter);
-	return node ? caa_container_of(node, struct service, node) : NULL;
-}
-
-static bool any(const _Atomic uint32_t *count)
-{
-	return atomic_load_explicit(count, memory_order_relaxed);
-}
-
-struct service *services_find(const struct services *services, const struct flow *flow,
-			      uint32_t mark)
-{
-	struct service_key key = {.af = flow->af, .fwmark = mark};
-	uint16_t port = ntohs(flow->dport);
-	struct service *svc;
-
-	if (mark && any(&services->marks)) {
-		svc = services_get(services, &key);
-		if (svc)
-			return svc;
-	}
-	key = (struct service_key){.af = flow->af,
-				   .protocol = flow->protocol,
-				   .port = flow->dport,
-				   .addr = flow->daddr};
-	svc = services_get(services, &key);
-	if (svc)
-		return svc;
-	if (flow->protocol == IPPROTO_TCP && any(&services->ftp) &&
-	    (port == FTP_DATA_PORT || port >= UNPRIVILEGED)) {
-		key.port = htons(FTP_PORT);
-		svc = services_get(services, &key);
-		if (svc)
-			return svc;
-	}
-	if (any(&services->any_port)) {
-		key.port = 0;
-		return services_get(services, &key);
-	}
-	return NULL;
-}
-
-int services_each(const struct services *services, int (*fn)(struct service *svc, void *data),
-		  void *data)
-{
-	struct cds_lfht_iter iter;
-	struct cds_lfht_node *node;
-	int ret;
-
-	cds_lfht_for_each (services->table, &iter, node) {
-		struct service *svc = caa_container_of(node, struct service, node);
-
-		RCU_FOUND(svc);
-		ret = fn(svc, data);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
-void services_each_dest(const struct services *services,
-			void (*fn)(const struct dest *dest, void *data), void *data)
-{
-	struct cds_lfht_iter iter;
-	struct cds_lfht_node *node;
-	struct dest *dest;
-
-	rcu_read_lock();
-	cds_lfht_for_each (services->table, &iter, node) {
-		struct service *svc = caa_container_of(node, struct service, node);
-
-		cds_list_for_each_entry (dest, &svc->dests, list)
-			fn(dest, data);
-	}
-	rcu_read_unlock();
-	cds_list_for_each_entry (dest, &services->trash, list)
-		fn(dest, data);
-}
-
-uint32_t services_count(const struct services *services)
-{
-	return atomic_load_explicit(&services->count, memory_order_relaxed);
-}
-
-bool services_any_mark(const struct services *services)
-{
-	return any(&services->marks);
-}
-
-/* Counts a service in (+1) or out (-1). */
-static void services_account(struct services *services, const struct service_key *key, uint32_t n)
-{
-	atomic_fetch_add_explicit(&services->count, n, memory_order_relaxed);
-	if (key->fwmark)
-		atomic_fetch_add_explicit(&services->marks, n, memory_order_relaxed);
-	else if (!key->port)
-		atomic_fetch_add_explicit(&services->any_port, n, memory_order_relaxed);
-	else if (key->port == htons(FTP_PORT) && key->protocol == IPPROTO_TCP)
-		atomic_fetch_add_explicit(&services->ftp, n, memory_order_relaxed);
 }
 
 static int spec_check(const struct service_spec *spec)
@@ -270,7 +74,6 @@ static void service_set(struct service *svc, const struct service_spec *spec, st
 int service_add(struct services *services, const struct service_spec *spec,
 		const struct scheduler *sched, struct service **out)
 {
-	struct key_bytes key = key_bytes(&spec->key);
 	struct match *matches;
 	struct service *svc;
 	int err = spec_check(spec);
@@ -295,10 +98,7 @@ int service_add(struct services *services, const struct service_spec *spec,
 	if (err)
 		goto free_service;
 	service_set(svc, spec, matches);
-	cds_lfht_node_init(&svc->node);
-	RCU_PUBLISHED(svc);
-	cds_lfht_add(services->table, key_hash(services, &key), &svc->node);
-	services_account(services, &svc->key, 1);
+	services_insert(services, svc);
 	*out = svc;
 	return 0;
 
@@ -343,23 +143,21 @@ static void dest_discard(struct services *services, struct service *svc, struct 
 	atomic_fetch_and_explicit(&dest->flags, ~DEST_AVAILABLE, memory_order_relaxed);
 	cds_list_del(&dest->list);
 	svc->dests_len--;
-	cds_list_add(&dest->list, &services->trash);
-	dest->idle_since = 0;
 	dest->from_file = false;
+	/* The service may be freed before the server is revived. */
+	atomic_store_explicit(&dest->svc, NULL, memory_order_relaxed);
+	trash_put(services, dest);
 }
 
 int service_del(struct services *services, struct service *svc)
 {
 	struct dest *dest, *next;
 
-	if (cds_lfht_del(services->table, &svc->node))
+	if (!services_remove(services, svc))
 		return -ESRCH;
-	services_account(services, &svc->key, (uint32_t)-1);
 	pthread_spin_lock(&svc->lock);
-	cds_list_for_each_entry_safe (dest, next, &svc->dests, list) {
+	cds_list_for_each_entry_safe (dest, next, &svc->dests, list)
 		dest_discard(services, svc, dest);
-		atomic_store_explicit(&dest->svc, NULL, memory_order_relaxed);
-	}
 	pthread_spin_unlock(&svc->lock);
 	RCU_LEFT(svc);
 	call_rcu(&svc->rcu, service_reclaim);
@@ -391,18 +189,6 @@ struct dest *service_dest(const struct service *svc, uint8_t af, const union add
 	return NULL;
 }
 
-static struct dest *trash_find(struct services *services, const struct service_key *vs,
-			       const struct dest_spec *spec)
-{
-	struct dest *dest;
-
-	cds_list_for_each_entry (dest, &services->trash, list)
-		if (dest->af == spec->af && dest->port == spec->port &&
-		    addr_equal(&dest->addr, &spec->addr) && service_key_equal(&dest->vs, vs))
-			return dest;
-	return NULL;
-}
-
 static int dest_check(const struct dest_spec *spec)
 {
 	if (spec->weight < 0 || spec->lower > spec->upper)
@@ -426,9 +212,8 @@ int service_dest_add(struct services *services, struct service *svc, const struc
 		return err;
 	if (service_dest(svc, spec->af, &spec->addr, spec->port))
 		return -EEXIST;
-	dest = trash_find(services, &svc->key, spec);
+	dest = trash_take(services, &svc->key, spec);
 	if (dest) {
-		cds_list_del(&dest->list);
 		dest_set(dest, spec);
 	} else {
 		dest = dest_new(spec, &svc->key);
@@ -479,25 +264,6 @@ int service_dest_del(struct services *services, struct service *svc, struct dest
 	err = sched_update(svc);
 	pthread_spin_unlock(&svc->lock);
 	return err;
-}
-
-bool services_sweep(struct services *services, uint64_t now)
-{
-	struct dest *dest, *next;
-	bool freed = false;
-
-	cds_list_for_each_entry_safe (dest, next, &services->trash, list) {
-		if (atomic_load_explicit(&dest->refs, memory_order_relaxed) > 1) {
-			dest->idle_since = 0;
-		} else if (!dest->idle_since) {
-			dest->idle_since = now;
-		} else if (now - dest->idle_since >= TRASH_PERIOD_MS) {
-			cds_list_del(&dest->list);
-			dest_put(dest);
-			freed = true;
-		}
-	}
-	return freed;
 }
 
 struct dest *service_schedule(struct service *svc, const struct flow *flow)

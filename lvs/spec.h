@@ -38,6 +38,9 @@ struct match {
 
 #define SERVICE_PERSISTENT 0x01u /* IP_VS_SVC_F_PERSISTENT */
 #define SERVICE_ONEPACKET  0x04u /* IP_VS_SVC_F_ONEPACKET */
+#define SERVICE_SCHED1	   0x08u /* IP_VS_SVC_F_SCHED1 .. 3: what they mean is up to the scheduler */
+#define SERVICE_SCHED2	   0x10u
+#define SERVICE_SCHED3	   0x20u
 
 struct service_spec {
 	struct service_key key;

@@ -19,7 +19,6 @@ enum reason {
 	REASON_SERVER_GONE, /* the connection's server was removed: silent, so that re-adding
 			       revives */
 	REASON_NO_MEMORY,   /* no room for a connection */
-	REASON_ICMP_INNER,  /* an ICMP error about a connection that cannot be translated */
 	/* passed on unchanged */
 	REASON_NO_SERVICE, /* no service has this address, port or mark */
 	REASON_NO_CONN,	   /* of a service, but of no connection, and not one that starts one */

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The names of the reasons: keys of "nfvsadm status --json", so they stay. Pure; control thread.
+ */
+#include "lvs/stats.h"
+
+const char *reason_name(enum reason reason)
+{
+	static const char *const names[REASON_MAX] = {
+		[REASON_NONE] = "none",		  [REASON_TRUNCATED] = "truncated",
+		[REASON_VERSION] = "version",	  [REASON_HEADER] = "header",
+		[REASON_FRAGMENT] = "fragment",	  [REASON_PROTOCOL] = "protocol",
+		[REASON_NO_SERVER] = "no_server", [REASON_SERVER_GONE] = "server_gone",
+		[REASON_NO_MEMORY] = "no_memory", [REASON_NO_SERVICE] = "no_service",
+		[REASON_NO_CONN] = "no_conn",
+	};
+
+	return names[reason];
+}

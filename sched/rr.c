@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Round robin: the next usable destination after the one chosen last, in the order of the list,
+ * which is newest first. A destination that is added comes at the head and so waits until the round
+ * gets there. Workers call pick() under svc->lock, the control thread forget().
+ */
+#include "sched/schedulers.h"
+
+struct rr_state {
+	struct dest *last; /* NULL: before the first of the list */
+};
+
+static struct dest *rr_pick(const struct service *svc, const struct flow *flow, void *state)
+{
+	struct rr_state *rr = state;
+	const struct cds_list_head *start = rr->last ? &rr->last->list : &svc->dests, *at = start;
+
+	(void)flow;
+	do {
+		struct dest *dest;
+
+		at = at->next;
+		if (at == &svc->dests)
+			continue;
+		dest = cds_list_entry(at, struct dest, list);
+		if (dest_usable(dest)) {
+			rr->last = dest;
+			return dest;
+		}
+	} while (at != start);
+	return NULL;
+}
+
+/* The round goes on from the one before, so that the one after it does not lose its turn. */
+static void rr_forget(struct service *svc, struct dest *dest)
+{
+	struct rr_state *rr = (void *)svc->sched_state;
+	struct cds_list_head *prev = dest->list.prev;
+
+	if (rr->last == dest)
+		rr->last = prev == &svc->dests ? NULL : cds_list_entry(prev, struct dest, list);
+}
+
+const struct scheduler sched_rr = {
+	.name = "rr",
+	.state_size = sizeof(struct rr_state),
+	.pick = rr_pick,
+	.forget = rr_forget,
+};

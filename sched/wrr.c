@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Weighted round robin, interleaved as in IPVS. The list is passed through again and again with a
+ * falling bar: a destination is chosen if its weight reaches the bar, and after each pass the bar
+ * sinks by the greatest common divisor of the weights, from the greatest weight down to where all
+ * qualify, then starts anew. So the list B (weight 1), A (weight 3) gives A A B A, and so do
+ * weights 100 and 300. A change of the list keeps the bar: servers added one by one begin with one
+ * turn each. Workers call pick() under svc->lock, the control thread init() and update().
+ */
+#include "sched/schedulers.h"
+
+struct wrr_state {
+	struct dest *last; /* chosen last; NULL: the next pass begins at the head */
+	int32_t bar;	   /* IPVS: cw */
+	int32_t top;	   /* where the bar starts; 0: all weights are 0. IPVS: mw */
+	int32_t step;	   /* IPVS: di */
+};
+
+/* One choice. */
+struct wrr_scan {
+	const struct service *svc;
+	struct wrr_state *wrr;
+	struct dest *start; /* chosen last; NULL: it begins at the head */
+	struct dest *stop;  /* the last entry of the last pass, once that is known */
+	bool last_pass;	    /* nothing lies below the bar of this pass */
+	bool restarted;	    /* the bar started anew */
+};
+
+/* What ended a pass. */
+enum wrr_pass {
+	PASS_FOUND, /* at wrr->last */
+	PASS_END,   /* of the list */
+	PASS_STOP   /* at scan->stop */
+};
+
+/* From the entry after @from (NULL: the first) on; @best: the greatest weight that was too low. */
+static enum wrr_pass wrr_pass(struct wrr_scan *scan, struct dest *from, int32_t *best)
+{
+	const struct cds_list_head *head = &scan->svc->dests, *at = from ? &from->list : head;
+
+	*best = 0;
+	for (at = at->next; at != head; at = at->next) {
+		struct dest *dest = cds_list_entry(at, struct dest, list);
+		int32_t weight = dest_overloaded(dest) ? 0 : dest_weight(dest);
+
+		if (weight < scan->wrr->bar && dest != scan->stop) {
+			*best = weight > *best ? weight : *best;
+			continue;
+		}
+		scan->wrr->last = dest;
+		return weight < scan->wrr->bar ? PASS_STOP : PASS_FOUND;
+	}
+	scan->wrr->last = NULL;
+	return PASS_END;
+}
+
+/*
+ * Lowers the bar for the next pass; false if no pass can succeed. @best: see wrr_pass(), after a
+ * pass over the whole list, else no bound. Passes that nobody would survive are left out: with
+ * weights like 1000000 and 1 and the first one overloaded there are a million of them.
+ */
+static bool wrr_lower(struct wrr_scan *scan, int32_t best)
+{
+	struct wrr_state *wrr = scan->wrr;
+	int32_t floor = best > wrr->step ? best : wrr->step;
+
+	wrr->bar -= wrr->step;
+	if (wrr->bar > floor)
+		wrr->bar -= (int32_t)(((int64_t)wrr->bar - floor + wrr->step - 1) / wrr->step) *
+			    wrr->step;
+	if (wrr->bar <= 0) {
+		wrr->bar = wrr->top;
+		if (scan->last_pass || !scan->start)
+			return false;
+		scan->restarted = true;
+	}
+	scan->last_pass = wrr->bar <= wrr->step;
+	if (scan->last_pass && scan->restarted)
+		scan->stop = scan->start;
+	return true;
+}
+
+static struct dest *wrr_pick(const struct service *svc, const struct flow *flow, void *state)
+{
+	struct wrr_state *wrr = state;
+	struct wrr_scan scan = {.svc = svc, .wrr = wrr, .start = wrr->last};
+	struct dest *from = wrr->last;
+	enum wrr_pass end;
+	int32_t best;
+
+	(void)flow;
+	if (!wrr->top)
+		return NULL;
+	for (;;) {
+		end = wrr_pass(&scan, from, &best);
+		if (end != PASS_END)
+			return end == PASS_FOUND ? wrr->last : NULL;
+		if (!wrr_lower(&scan, from ? INT32_MAX : best))
+			return NULL;
+		from = NULL;
+	}
+}
+
+static int32_t gcd(int32_t a, int32_t b)
+{
+	while (b) {
+		int32_t rest = a % b;
+
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+/* IPVS's ip_vs_wrr_dest_changed(); on the zeroed state of a new scheduler also its init. */
+static int wrr_update(struct service *svc)
+{
+	struct wrr_state *wrr = (void *)svc->sched_state;
+	int32_t step = 0, max = 0;
+	struct dest *dest;
+
+	cds_list_for_each_entry (dest, &svc->dests, list) {
+		int32_t weight = dest_weight(dest);
+
+		step = gcd(step, weight);
+		max = weight > max ? weight : max;
+	}
+	wrr->last = NULL;
+	wrr->step = step ? step : 1;
+	wrr->top = max - (wrr->step - 1);
+	if (wrr->bar > wrr->top || !wrr->bar)
+		wrr->bar = wrr->top;
+	else if (wrr->step > 1)
+		wrr->bar = wrr->bar / wrr->step * wrr->step + 1;
+	return 0;
+}
+
+const struct scheduler sched_wrr = {
+	.name = "wrr",
+	.state_size = sizeof(struct wrr_state),
+	.pick = wrr_pick,
+	.init = wrr_update,
+	.update = wrr_update,
+};
