@@ -9,6 +9,7 @@
 #include "daemon/director.h"
 #include "daemon/reload.h"
 #include "daemon/system.h"
+#include "daemon/wanted.h"
 #include "lvs/forward.h"
 #include "sched/schedulers.h"
 
@@ -24,7 +25,7 @@
 struct director {
 	struct director_conf conf;
 	unsigned int queues;
-	enum queue_method method;
+	struct rules_caps caps;
 	uint32_t fanout_seed;
 	struct services *services;
 	struct conns *conns;
@@ -44,21 +45,38 @@ uint64_t director_now(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* Chooses how to reach the queues. With external rules nothing is sent to nf_tables, so a kernel
+/* What the rules cannot do without, and what it is good for. */
+static int caps_check(const struct rules_caps *caps, unsigned int queues, struct error *err)
+{
+	if (!caps->queue_native && !caps->queue_compat)
+		return error_set(err, -EOPNOTSUPP,
+				 "this kernel cannot send packets from nftables to a queue: it has "
+				 "neither nft_queue nor nft_compat with xt_NFQUEUE");
+	if (!caps->hash && queues > 1)
+		return error_set(err, -EOPNOTSUPP,
+				 "this kernel has no nft_hash, which spreads connections over %u "
+				 "queues; set director.workers = 1",
+				 queues);
+	if (!caps->reject)
+		return error_set(err, -EOPNOTSUPP,
+				 "this kernel has no nft_reject, which answers where there is no "
+				 "server");
+	if (!caps->notrack)
+		return error_set(err, -EOPNOTSUPP,
+				 "this kernel has no nft_ct, whose notrack keeps packets of "
+				 "services from conntrack");
+	return 0;
+}
+
+/* Finds out what the kernel can do. With external rules nothing is sent to nf_tables, so a kernel
  * without it is no error. */
 static int director_probe(struct director *director, struct error *err)
 {
-	struct rules_caps caps = {0};
-	int ret = rules_probe(&caps, err);
+	int ret = rules_probe(&director->caps, err);
 
-	director->method = caps.queue_native ? QUEUE_NATIVE : QUEUE_COMPAT;
 	if (!director->conf.rules_managed)
 		return 0;
-	if (!ret && !caps.queue_native && !caps.queue_compat)
-		ret = error_set(err, -EOPNOTSUPP,
-				"this kernel cannot send packets from nftables to a queue: it has "
-				"neither nft_queue nor nft_compat with xt_NFQUEUE");
-	return ret;
+	return ret ? ret : caps_check(&director->caps, director->queues, err);
 }
 
 struct director *director_new(const struct director_conf *conf, unsigned int queues,
@@ -318,91 +336,55 @@ int director_flush(struct director *director, struct error *err)
 	return ret ? error_set(err, ret, "cannot delete all services: %s", strerror(-ret)) : 0;
 }
 
-/* The services and servers as the rules want them; the arrays grow while they are filled. */
-struct rules_wanted {
-	struct rules_service *services;
-	struct rules_server *servers;
-	size_t services_len, services_max, servers_len, servers_max;
-	bool no_memory;
-};
-
-/* Room for one more; false without memory. */
-static bool grow(void *array, size_t len, size_t *max, size_t size)
+enum queue_method director_queue_method(const struct director *director)
 {
-	void **items = array, *more;
-
-	if (len < *max)
-		return true;
-	more = reallocarray(*items, *max ? *max * 2 : 64, size);
-	if (!more)
-		return false;
-	*items = more;
-	*max = *max ? *max * 2 : 64;
-	return true;
+	return director->caps.queue_native ? QUEUE_NATIVE : QUEUE_COMPAT;
 }
 
 static int want_service(struct service *svc, void *data)
 {
-	struct rules_wanted *wanted = data;
-
-	if (!grow(&wanted->services, wanted->services_len, &wanted->services_max,
-		  sizeof(*wanted->services))) {
-		wanted->no_memory = true;
-		return 1;
-	}
-	wanted->services[wanted->services_len++] = (struct rules_service){
-		.key = svc->key, .matches = svc->matches, .matches_len = svc->matches_len};
+	wanted_service(data, &svc->key, svc->matches, svc->matches_len);
 	return 0;
 }
 
-/* The servers of firewall-mark services may be reached on any port: a persistent one keeps the
- * packet's. */
+/* The matches of a server in the trash are those that its service has now, if it is there. */
 static void want_server(const struct dest *dest, void *data)
 {
-	struct rules_wanted *wanted = data;
+	const struct service *svc = atomic_load_explicit(&dest->svc, memory_order_relaxed);
 
-	if (!grow(&wanted->servers, wanted->servers_len, &wanted->servers_max,
-		  sizeof(*wanted->servers))) {
-		wanted->no_memory = true;
-		return;
-	}
-	wanted->servers[wanted->servers_len++] = (struct rules_server){
-		.af = dest->af,
-		.protocol = dest->vs.fwmark ? 0 : dest->vs.protocol,
-		.port = dest->vs.fwmark || !dest->vs.port ? 0 : dest->port,
-		.addr = dest->addr,
-	};
+	wanted_server(data, &dest->vs, svc ? svc->matches : NULL, svc ? svc->matches_len : 0,
+		      dest->af, &dest->addr, dest->port);
 }
 
-static struct ruleset *wanted_ruleset(struct director *director, struct error *err)
+static struct ruleset *director_ruleset(struct director *director, struct error *err)
 {
-	struct rules_wanted wanted = {0};
-	struct ruleset *ruleset = NULL;
-	struct rules_input input;
+	const struct rules_input params = {
+		.table = director->conf.table,
+		.method = director_queue_method(director),
+		.first_queue = director->conf.first_queue,
+		.queues = (uint16_t)director->queues,
+		.mark_mask = director->conf.mark_mask,
+		.seed = director->fanout_seed,
+		.tproxy = director->caps.tproxy,
+	};
+	struct wanted wanted = {0};
 
 	rcu_read_lock();
 	services_each(director->services, want_service, &wanted);
 	rcu_read_unlock();
 	services_each_dest(director->services, want_server, &wanted);
-	input = (struct rules_input){
-		.table = director->conf.table,
-		.method = director->method,
-		.first_queue = director->conf.first_queue,
-		.queues = (uint16_t)director->queues,
-		.mark_mask = director->conf.mark_mask,
-		.seed = director->fanout_seed,
-		.services = wanted.services,
-		.services_len = wanted.services_len,
-		.servers = wanted.servers,
-		.servers_len = wanted.servers_len,
-	};
-	if (wanted.no_memory)
-		error_set(err, -ENOMEM, "no memory for the rules");
-	else
-		ruleset = ruleset_build(&input, err);
-	free(wanted.services);
-	free(wanted.servers);
-	return ruleset;
+	return wanted_ruleset(&wanted, &params, err);
+}
+
+/* If somebody flushed our tables (nft flush ruleset), they are made again. */
+static int director_push(struct director *director, const struct ruleset *ruleset,
+			 struct error *err)
+{
+	int ret = -ENOENT;
+
+	if (director->installed)
+		ret = ruleset_update(director->installed, ruleset, err);
+	return ret == -ENOENT ? ruleset_install(ruleset, err) : ret;
 }
 
 int director_commit(struct director *director, struct error *err)
@@ -417,11 +399,10 @@ int director_commit(struct director *director, struct error *err)
 		director->stale = false;
 		return 0;
 	}
-	ruleset = wanted_ruleset(director, err);
+	ruleset = director_ruleset(director, err);
 	if (!ruleset)
 		return -EINVAL;
-	ret = director->installed ? ruleset_update(director->installed, ruleset, err)
-				  : ruleset_install(ruleset, err);
+	ret = director_push(director, ruleset, err);
 	if (ret) {
 		ruleset_free(ruleset);
 		return ret;
@@ -447,14 +428,14 @@ struct proto_timeouts *director_timeouts(struct director *director)
 	return &director->timeouts;
 }
 
+const struct rules_caps *director_caps(const struct director *director)
+{
+	return &director->caps;
+}
+
 const struct director_conf *director_conf(const struct director *director)
 {
 	return &director->conf;
-}
-
-enum queue_method director_queue_method(const struct director *director)
-{
-	return director->method;
 }
 
 void director_tick(struct director *director)

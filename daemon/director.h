@@ -61,6 +61,9 @@ const struct director_conf *director_conf(const struct director *director);
 /* How rules send packets to the queues here. */
 enum queue_method director_queue_method(const struct director *director);
 
+/* What was found of nf_tables at start. */
+const struct rules_caps *director_caps(const struct director *director);
+
 /* Lets connections expire and sweeps the trash; to be called about every 100 ms. */
 void director_tick(struct director *director);
 

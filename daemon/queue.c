@@ -131,7 +131,7 @@ static void attr_read(struct slot *slot, const struct nlattr *attr)
 	case NFQA_PACKET_HDR:
 		hdr = (const void *)value;
 		memcpy(&slot->id, &hdr->packet_id, sizeof(slot->id));
-		slot->pkt.dir = hdr->hook == NF_INET_FORWARD ? PKT_OUT : PKT_IN;
+		slot->pkt.dir = hdr->hook == NF_INET_PRE_ROUTING ? PKT_IN : PKT_OUT;
 		break;
 	case NFQA_MARK:
 		memcpy(&word, value, sizeof(word));

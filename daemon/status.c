@@ -90,29 +90,40 @@ static json_t *reasons(const struct workers *workers, enum reason first, enum re
 	return object;
 }
 
+/* What was found of the kernel, in the names of its modules. */
+static json_t *kernel(const struct director *director)
+{
+	const struct rules_caps *caps = director_caps(director);
+	struct utsname name = {0};
+
+	uname(&name);
+	return json_pack(
+		"{s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:b}", "release", name.release, "queue",
+		director_queue_method(director) == QUEUE_NATIVE ? "native" : "compat", "nft_queue",
+		caps->queue_native, "xt_NFQUEUE", caps->queue_compat, "nft_hash", caps->hash,
+		"nft_reject", caps->reject, "nft_ct", caps->notrack, "nft_tproxy", caps->tproxy);
+}
+
 json_t *status_json(const struct director *director, const struct workers *workers,
 		    uint64_t started)
 {
 	const struct director_conf *conf = director_conf(director);
-	struct utsname kernel = {0};
 	struct tally tally = {0};
 
-	uname(&kernel);
 	rcu_read_lock();
 	services_each(director_services(director), tally_service, &tally);
 	rcu_read_unlock();
-	return json_pack(
-		"{s:s, s:i, s:I, s:s, s:{s:s, s:s}, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
-		"s:o, s:o, s:o}",
-		"version", NFVS_VERSION, "pid", (int)getpid(), "uptime",
-		(json_int_t)((director_now() - started) / 1000), "datapath", "packet", "kernel",
-		"release", kernel.release, "queue",
-		director_queue_method(director) == QUEUE_NATIVE ? "native" : "compat", "table",
-		conf->table, "rules", conf->rules_managed ? "managed" : "external", "system",
-		conf->system_managed ? "manage" : "check", "services", tally.file + tally.runtime,
-		"services_file", tally.file, "services_runtime", tally.runtime, "servers",
-		tally.servers, "connections", (json_int_t)conns_count(director_conns(director)),
-		"queues", queue_rows(workers), "drops",
-		reasons(workers, REASON_TRUNCATED, REASON_ICMP_INNER), "passed",
-		reasons(workers, REASON_NO_SERVICE, REASON_MAX - 1));
+	return json_pack("{s:s, s:i, s:I, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
+			 "s:o, s:o, s:o}",
+			 "version", NFVS_VERSION, "pid", (int)getpid(), "uptime",
+			 (json_int_t)((director_now() - started) / 1000), "datapath", "packet",
+			 "kernel", kernel(director), "table", conf->table, "rules",
+			 conf->rules_managed ? "managed" : "external", "system",
+			 conf->system_managed ? "manage" : "check", "services",
+			 tally.file + tally.runtime, "services_file", tally.file,
+			 "services_runtime", tally.runtime, "servers", tally.servers, "connections",
+			 (json_int_t)conns_count(director_conns(director)), "queues",
+			 queue_rows(workers), "drops",
+			 reasons(workers, REASON_TRUNCATED, REASON_NO_MEMORY), "passed",
+			 reasons(workers, REASON_NO_SERVICE, REASON_MAX - 1));
 }

@@ -23,8 +23,8 @@ struct rules_service {
 /* A NAT real server whose packets come back through the director. */
 struct rules_server {
 	uint8_t af;
-	uint8_t protocol; /* 0: TCP and UDP */
-	__be16 port;	  /* 0: all ports */
+	uint8_t protocol;     /* 0: TCP and UDP */
+	uint16_t first, last; /* ports that it answers from, host order, both included */
 	union addr addr;
 };
 
@@ -36,6 +36,7 @@ struct rules_input {
 	uint16_t first_queue, queues;
 	uint32_t mark_mask; /* all these bits set in a packet's mark: refuse it */
 	uint32_t seed;	    /* of the fan-out hash */
+	bool tproxy;	    /* reassembly by the tproxy expression, else by conntrack's */
 	const struct rules_service *services;
 	size_t services_len;
 	const struct rules_server *servers;
@@ -45,16 +46,23 @@ struct rules_input {
 struct ruleset;
 
 /* The wanted tables, sets, maps and chains as plain data, elements sorted. NULL with @err:
- * overlapping matches of two services, no memory. Any thread. */
+ * overlapping matches of two services, no memory. Any thread. The result points to nothing of
+ * @input. */
 struct ruleset *ruleset_build(const struct rules_input *input, struct error *err);
 void ruleset_free(struct ruleset *ruleset);
 
-/* A complete, commented nft script (nft -f). 0, or -errno of writing. */
+/* A complete, commented nft script (nft -f), for kernels with nft_queue. 0, or -errno of writing.
+ */
 int ruleset_print(const struct ruleset *ruleset, FILE *out);
 
 /* What nf_tables on this kernel can do. */
 struct rules_caps {
-	bool queue_native, queue_compat;
+	bool queue_native; /* nft_queue */
+	bool queue_compat; /* nft_compat with xt_NFQUEUE */
+	bool hash;	   /* nft_hash: fan-out to several queues */
+	bool reject;	   /* nft_reject in prerouting: port unreachable where there is no server */
+	bool notrack;	   /* nft_ct: keeps conntrack away */
+	bool tproxy; /* nft_tproxy: makes the kernel reassemble fragments, without conntrack */
 };
 
 /* Asks the kernel by scratch transactions that leave nothing behind. Errors, worded for the user:

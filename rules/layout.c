@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The tables of nfvs, drawn once: which sets, chains and rules there are, in which order, and why.
+ * Data only. The comments are printed by nfvs-rules, so they are written for the administrator who
+ * reviews the script. Facts about hooks and verdicts: docs/kernel.md.
+ */
+#include "rules/layout.h"
+
+#include <linux/netfilter.h>
+
+const struct set_layout set_layouts[SETS] = {
+	[SET_TRANSPORTS] = {.name = "transports",
+			    .comment = "protocols that have ports",
+			    .key = {FIELD_PROTOCOL}},
+	[SET_ERRORS] = {.name = "errors",
+			.comment = "ICMP types that carry the packet they are about",
+			.key = {FIELD_ICMP_TYPE}},
+	[SET_MARKS] = {.name = "marks",
+		       .comment = "marks of firewall-mark services",
+		       .key = {FIELD_MARK}},
+	[SET_GROUPS] = {.name = "groups",
+			.comment = "which packets get the mark of such a service",
+			.key = {FIELD_DADDR, FIELD_PROTOCOL, FIELD_DPORT},
+			.interval = true,
+			.to_mark = true},
+	[SET_SERVICES] = {.name = "services",
+			  .comment = "services by address and port",
+			  .key = {FIELD_DADDR, FIELD_PROTOCOL, FIELD_DPORT}},
+	[SET_SERVICE_RANGES] = {.name = "service_ranges",
+				.comment = "services of many ports: groups, all ports, FTP data",
+				.key = {FIELD_DADDR, FIELD_PROTOCOL, FIELD_DPORT},
+				.interval = true},
+	[SET_SERVERS] = {.name = "servers",
+			 .comment = "real servers by address and port",
+			 .key = {FIELD_SADDR, FIELD_PROTOCOL, FIELD_SPORT}},
+	[SET_SERVER_RANGES] = {.name = "server_ranges",
+			       .comment = "real servers that answer from many ports",
+			       .key = {FIELD_SADDR, FIELD_PROTOCOL, FIELD_SPORT},
+			       .interval = true},
+};
+
+const struct chain_layout chain_layouts[CHAINS] = {
+	[CHAIN_REASSEMBLE] = {.name = "reassemble",
+			      .comment =
+				      "Never entered. That this rule exists makes the kernel put "
+				      "fragments together before\n"
+				      "prerouting, so that every packet has its ports."},
+	[CHAIN_REQUESTS] = {.name = "requests",
+			    .comment = "To the queue of the client's address and port. With no "
+				       "daemon: on as if nfvs were not there."},
+	[CHAIN_REPLIES] = {.name = "replies",
+			   .comment = "The same queue, as the client is now the destination."},
+	[CHAIN_UNTRACK] = {.name = "untrack",
+			   .comment =
+				   "What nfvs carries is not for conntrack, in either direction.",
+			   .hook = "prerouting",
+			   .hooknum = NF_INET_PRE_ROUTING,
+			   .priority = -300},
+	[CHAIN_CLASSIFY] = {.name = "classify",
+			    .comment = "Packets of services to the daemon; after mangle (-150), "
+				       "where administrators set marks.",
+			    .hook = "prerouting",
+			    .hooknum = NF_INET_PRE_ROUTING,
+			    .priority = -149},
+	[CHAIN_REFUSE] = {.name = "refuse",
+			  .comment = "The daemon accepted the packet with all of its mark bits "
+				     "set: there is no server.",
+			  .hook = "prerouting",
+			  .hooknum = NF_INET_PRE_ROUTING,
+			  .priority = -140},
+	[CHAIN_ANSWERS] = {.name = "answers",
+			   .comment = "From real servers. Not in prerouting: there a source that "
+				      "became a local address is a martian.",
+			   .hook = "forward",
+			   .hooknum = NF_INET_FORWARD,
+			   .priority = -149},
+	[CHAIN_OUTGOING] = {.name = "outgoing",
+			    .comment =
+				    "ICMP errors that this machine itself makes about packets on "
+				    "their way to a server.",
+			    .hook = "output",
+			    .hooknum = NF_INET_LOCAL_OUT,
+			    .priority = -149},
+};
+
+#define IN_SET(id, ...)                                               \
+	{                                                             \
+		.kind = STMT_IN, .fields = {__VA_ARGS__}, .set = (id) \
+	}
+#define NOT_IN(id, ...)                                                   \
+	{                                                                 \
+		.kind = STMT_NOT_IN, .fields = {__VA_ARGS__}, .set = (id) \
+	}
+#define MARK_BY(id, ...)                                                \
+	{                                                               \
+		.kind = STMT_MARK, .fields = {__VA_ARGS__}, .set = (id) \
+	}
+#define FAN_OUT(...)                                            \
+	{                                                       \
+		.kind = STMT_FAN_OUT, .fields = { __VA_ARGS__ } \
+	}
+#define GOTO(id)                                 \
+	{                                        \
+		.kind = STMT_GOTO, .chain = (id) \
+	}
+#define PLAIN(k)            \
+	{                   \
+		.kind = (k) \
+	}
+
+#define VIRTUAL FIELD_DADDR, FIELD_PROTOCOL, FIELD_DPORT
+#define REAL	FIELD_SADDR, FIELD_PROTOCOL, FIELD_SPORT
+
+const struct rule_layout rule_layouts[] = {
+	{CHAIN_REASSEMBLE, NULL, {PLAIN(STMT_REASSEMBLE)}},
+	{CHAIN_REQUESTS, NULL, {FAN_OUT(FIELD_SADDR, FIELD_SPORT)}},
+	{CHAIN_REPLIES, NULL, {FAN_OUT(FIELD_DADDR, FIELD_DPORT)}},
+
+	{CHAIN_UNTRACK, NULL, {NOT_IN(SET_TRANSPORTS, FIELD_PROTOCOL), PLAIN(STMT_RETURN)}},
+	{CHAIN_UNTRACK,
+	 NULL,
+	 {IN_SET(SET_SERVICES, VIRTUAL), PLAIN(STMT_NOTRACK), PLAIN(STMT_RETURN)}},
+	{CHAIN_UNTRACK, NULL, {IN_SET(SET_SERVERS, REAL), PLAIN(STMT_NOTRACK), PLAIN(STMT_RETURN)}},
+	{CHAIN_UNTRACK,
+	 NULL,
+	 {IN_SET(SET_SERVICE_RANGES, VIRTUAL), PLAIN(STMT_NOTRACK), PLAIN(STMT_RETURN)}},
+	{CHAIN_UNTRACK, NULL, {IN_SET(SET_SERVER_RANGES, REAL), PLAIN(STMT_NOTRACK)}},
+
+	{CHAIN_CLASSIFY, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
+	{CHAIN_CLASSIFY, NULL, {NOT_IN(SET_TRANSPORTS, FIELD_PROTOCOL), PLAIN(STMT_RETURN)}},
+	{CHAIN_CLASSIFY,
+	 "a mark that somebody set, and that a service has, stands",
+	 {IN_SET(SET_MARKS, FIELD_MARK), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_CLASSIFY, NULL, {MARK_BY(SET_GROUPS, VIRTUAL), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_CLASSIFY, NULL, {IN_SET(SET_SERVICES, VIRTUAL), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_CLASSIFY, NULL, {IN_SET(SET_SERVICE_RANGES, VIRTUAL), GOTO(CHAIN_REQUESTS)}},
+
+	{CHAIN_REFUSE, NULL, {PLAIN(STMT_REFUSED), PLAIN(STMT_UNREACHABLE)}},
+
+	{CHAIN_ANSWERS, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
+	{CHAIN_ANSWERS, NULL, {NOT_IN(SET_TRANSPORTS, FIELD_PROTOCOL), PLAIN(STMT_RETURN)}},
+	{CHAIN_ANSWERS, NULL, {IN_SET(SET_SERVERS, REAL), GOTO(CHAIN_REPLIES)}},
+	{CHAIN_ANSWERS, NULL, {IN_SET(SET_SERVER_RANGES, REAL), GOTO(CHAIN_REPLIES)}},
+
+	{CHAIN_OUTGOING, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
+};
+
+const size_t rule_layouts_len = sizeof(rule_layouts) / sizeof(rule_layouts[0]);

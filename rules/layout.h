@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef RULES_LAYOUT_H
+#define RULES_LAYOUT_H
+
+#include "rules/ruleset.h"
+
+/*
+ * What the tables consist of, as constant data: the same sets, chains and rules in both families,
+ * however many services there are. text.c and netlink.c walk these arrays; ruleset.c fills the
+ * sets. Nothing here is specific to a configuration.
+ */
+
+enum family {
+	FAMILY_IP,
+	FAMILY_IP6,
+	FAMILIES
+};
+
+/* What a rule can look at, and what a key consists of. */
+enum field {
+	FIELD_NONE,
+	FIELD_SADDR,
+	FIELD_DADDR,
+	FIELD_PROTOCOL,
+	FIELD_SPORT,
+	FIELD_DPORT,
+	FIELD_MARK,
+	FIELD_ICMP_TYPE
+};
+
+#define FIELDS_MAX 3
+
+enum set_id {
+	SET_TRANSPORTS,
+	SET_ERRORS,
+	SET_MARKS,
+	SET_GROUPS,
+	SET_SERVICES,
+	SET_SERVICE_RANGES,
+	SET_SERVERS,
+	SET_SERVER_RANGES,
+	SETS
+};
+
+struct set_layout {
+	const char *name;
+	const char *comment;
+	enum field key[FIELDS_MAX]; /* ends at FIELD_NONE */
+	bool interval;		    /* the last field of the key is a range */
+	bool to_mark;		    /* a map: the element's value is a packet mark */
+};
+
+enum chain_id {
+	CHAIN_REASSEMBLE,
+	CHAIN_REQUESTS,
+	CHAIN_REPLIES,
+	CHAIN_UNTRACK,
+	CHAIN_CLASSIFY,
+	CHAIN_REFUSE,
+	CHAIN_ANSWERS,
+	CHAIN_OUTGOING,
+	CHAINS
+};
+
+struct chain_layout {
+	const char *name;
+	const char *comment;
+	const char *hook; /* NULL: not a base chain */
+	int hooknum;	  /* NF_INET_* */
+	int priority;
+};
+
+enum stmt_kind {
+	STMT_NONE,
+	STMT_IN,	  /* fields @set: goes on if the set has them */
+	STMT_NOT_IN,	  /* fields != @set */
+	STMT_MARK,	  /* mark set fields map @set: goes on if the map has them */
+	STMT_REFUSED,	  /* mark & mask == mask */
+	STMT_NOTRACK,	  /* conntrack does not see the packet */
+	STMT_RETURN,	  /* end of the chain */
+	STMT_GOTO,	  /* on in another chain, and no return */
+	STMT_QUEUE,	  /* to the first queue */
+	STMT_FAN_OUT,	  /* to one of the queues, by a hash over the fields */
+	STMT_UNREACHABLE, /* ICMP port unreachable to the sender */
+	STMT_REASSEMBLE	  /* never reached; its presence switches reassembly on */
+};
+
+struct stmt {
+	enum stmt_kind kind;
+	enum field fields[FIELDS_MAX];
+	enum set_id set;
+	enum chain_id chain;
+};
+
+#define STMTS_MAX 3
+
+struct rule_layout {
+	enum chain_id chain;
+	const char *comment;	      /* or NULL */
+	struct stmt stmts[STMTS_MAX]; /* ends at STMT_NONE */
+};
+
+/* In the order of their enums. */
+extern const struct set_layout set_layouts[SETS];
+extern const struct chain_layout chain_layouts[CHAINS];
+
+/* In the order in which they stand in their chains. */
+extern const struct rule_layout rule_layouts[];
+extern const size_t rule_layouts_len;
+
+/* One element of any set; which members count is said by the set's key. */
+struct element {
+	union addr addr;
+	uint32_t mark;	      /* the key, or a map's value */
+	uint16_t first, last; /* ports, host order */
+	uint8_t byte;	      /* protocol or ICMP type */
+};
+
+struct elements {
+	struct element *items; /* sorted, each key once */
+	size_t len, max;
+};
+
+struct ruleset {
+	char table[64];
+	enum queue_method method;
+	uint16_t first_queue, queues;
+	uint32_t mark_mask, seed;
+	bool tproxy;
+	struct elements sets[FAMILIES][SETS];
+};
+
+/* Do rules lead to the queues through a map and a chain for each? Where nft_queue is missing. */
+bool ruleset_by_chains(const struct ruleset *ruleset);
+
+/* <0, 0, >0: the order of elements in a set. */
+int element_compare(const void *a, const void *b);
+
+#endif

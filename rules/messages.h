@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef RULES_MESSAGES_H
+#define RULES_MESSAGES_H
+
+#include "rules/layout.h"
+
+struct batch;
+
+/* A transaction as far as it concerns one table of one family. */
+struct transaction {
+	struct batch *batch;
+	const struct ruleset *ruleset;
+	enum family family;
+	bool no_memory; /* something could not be appended */
+};
+
+/* Each appends one message (message_elements: as many as are needed). @type: NFT_MSG_*. Control
+ * thread. */
+void message_table(struct transaction *t, uint16_t type, uint16_t flags);
+
+/* @layout: a base chain's hook, or NULL. */
+void message_chain(struct transaction *t, uint16_t type, const char *name,
+		   const struct chain_layout *layout);
+
+/* All rules of the table go. */
+void message_flush_rules(struct transaction *t);
+
+/* @layout: which rule, or NULL for that of the chain of queue @number. */
+void message_rule(struct transaction *t, const char *chain, const struct rule_layout *layout,
+		  uint16_t number);
+
+/* Declares a set of the layout, and the map from a queue's number to its chain. */
+void message_set(struct transaction *t, enum set_id id);
+void message_queues_map(struct transaction *t);
+
+/* Deletes a set (NFT_MSG_DELSET), or all that is in it (NFT_MSG_DELSETELEM). */
+void message_set_name(struct transaction *t, uint16_t type, const char *name);
+
+/* Adds elements to a set (NFT_MSG_NEWSETELEM) or deletes them (NFT_MSG_DELSETELEM). */
+void message_elements(struct transaction *t, uint16_t type, enum set_id id,
+		      const struct element *const *elements, size_t len);
+void message_queue_elements(struct transaction *t);
+
+#endif

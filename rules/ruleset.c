@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * From services and servers to the elements of the sets. The one idea: the rules themselves never
+ * change (layout.c), only what is in the sets does, so a ruleset is its parameters and sorted
+ * arrays, and two rulesets can be compared by merging. Ranges that touch or overlap are joined,
+ * because the kernel's interval sets refuse overlaps. Any thread.
+ */
+#include "rules/layout.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FTP_PORT      21
+#define FTP_DATA_PORT 20
+#define UNPRIVILEGED  1024
+
+static enum family family_of(uint8_t af)
+{
+	return af == AF_INET6 ? FAMILY_IP6 : FAMILY_IP;
+}
+
+int element_compare(const void *a, const void *b)
+{
+	const struct element *x = a, *y = b;
+	int order = addr_compare(&x->addr, &y->addr);
+
+	if (order)
+		return order;
+	if (x->byte != y->byte)
+		return (int)x->byte - (int)y->byte;
+	if (x->first != y->first)
+		return (int)x->first - (int)y->first;
+	if (x->last != y->last)
+		return (int)x->last - (int)y->last;
+	return (x->mark > y->mark) - (x->mark < y->mark);
+}
+
+static int elements_add(struct elements *elements, const struct element *element)
+{
+	if (elements->len == elements->max) {
+		size_t max = elements->max ? elements->max * 2 : 16;
+		struct element *more = reallocarray(elements->items, max, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		elements->items = more;
+		elements->max = max;
+	}
+	elements->items[elements->len++] = *element;
+	return 0;
+}
+
+static int add_ports(struct ruleset *ruleset, uint8_t af, enum set_id set, const union addr *addr,
+		     uint8_t protocol, uint16_t first, uint16_t last, uint32_t mark)
+{
+	const struct element element = {
+		.addr = *addr, .mark = mark, .first = first, .last = last, .byte = protocol};
+
+	return elements_add(&ruleset->sets[family_of(af)][set], &element);
+}
+
+/* Port 21 of TCP also claims FTP's data ports (lvs-semantics, section 1). */
+static int add_service(struct ruleset *ruleset, const struct service_key *key)
+{
+	const union addr *addr = &key->addr;
+	uint16_t port = ntohs(key->port);
+	int err;
+
+	if (!port)
+		return add_ports(ruleset, key->af, SET_SERVICE_RANGES, addr, key->protocol, 0,
+				 UINT16_MAX, 0);
+	err = add_ports(ruleset, key->af, SET_SERVICES, addr, key->protocol, port, port, 0);
+	if (err || port != FTP_PORT || key->protocol != IPPROTO_TCP)
+		return err;
+	err = add_ports(ruleset, key->af, SET_SERVICE_RANGES, addr, key->protocol, FTP_DATA_PORT,
+			FTP_DATA_PORT, 0);
+	return err ? err
+		   : add_ports(ruleset, key->af, SET_SERVICE_RANGES, addr, key->protocol,
+			       UNPRIVILEGED, UINT16_MAX, 0);
+}
+
+static int add_group(struct ruleset *ruleset, const struct rules_service *service)
+{
+	const struct element mark = {.mark = service->key.fwmark};
+	int err = elements_add(&ruleset->sets[family_of(service->key.af)][SET_MARKS], &mark);
+
+	for (size_t i = 0; !err && i < service->matches_len; i++) {
+		const struct match *match = &service->matches[i];
+
+		err = add_ports(ruleset, match->af, SET_GROUPS, &match->addr, match->protocol,
+				match->first, match->last, service->key.fwmark);
+		if (!err)
+			err = add_ports(ruleset, match->af, SET_SERVICE_RANGES, &match->addr,
+					match->protocol, match->first, match->last, 0);
+	}
+	return err;
+}
+
+static int add_server(struct ruleset *ruleset, const struct rules_server *server)
+{
+	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP};
+	enum set_id set = server->first == server->last ? SET_SERVERS : SET_SERVER_RANGES;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sizeof(protocols); i++)
+		if (!server->protocol || server->protocol == protocols[i])
+			err = add_ports(ruleset, server->af, set, &server->addr, protocols[i],
+					server->first, server->last, 0);
+	return err;
+}
+
+/* What is in the sets without any service. */
+static int add_constants(struct ruleset *ruleset)
+{
+	static const struct {
+		enum family family;
+		enum set_id set;
+		uint8_t byte;
+	} rows[] = {
+		{FAMILY_IP, SET_TRANSPORTS, IPPROTO_TCP},
+		{FAMILY_IP, SET_TRANSPORTS, IPPROTO_UDP},
+		{FAMILY_IP6, SET_TRANSPORTS, IPPROTO_TCP},
+		{FAMILY_IP6, SET_TRANSPORTS, IPPROTO_UDP},
+		/* destination unreachable, source quench, time exceeded, parameter problem */
+		{FAMILY_IP, SET_ERRORS, 3},
+		{FAMILY_IP, SET_ERRORS, 4},
+		{FAMILY_IP, SET_ERRORS, 11},
+		{FAMILY_IP, SET_ERRORS, 12},
+		/* unreachable, packet too big, time exceeded, parameter problem */
+		{FAMILY_IP6, SET_ERRORS, 1},
+		{FAMILY_IP6, SET_ERRORS, 2},
+		{FAMILY_IP6, SET_ERRORS, 3},
+		{FAMILY_IP6, SET_ERRORS, 4},
+	};
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sizeof(rows) / sizeof(rows[0]); i++)
+		err = elements_add(&ruleset->sets[rows[i].family][rows[i].set],
+				   &(struct element){.byte = rows[i].byte});
+	return err;
+}
+
+static bool same_owner(const struct element *a, const struct element *b)
+{
+	return a->byte == b->byte && addr_equal(&a->addr, &b->addr);
+}
+
+/* Two firewall-mark groups must not claim one packet. */
+static int overlap_error(enum family family, const struct element *a, const struct element *b,
+			 struct error *err)
+{
+	char addr[ADDR_STRLEN];
+
+	addr_format_port(addr, family == FAMILY_IP6 ? AF_INET6 : AF_INET, &b->addr,
+			 htons(b->first));
+	return error_set(err, -EINVAL, "the services fwmark %u and fwmark %u both match %s %s",
+			 a->mark, b->mark, protocol_name(b->byte), addr);
+}
+
+/* Sorts, drops duplicates, and joins the ranges of one address, protocol and mark. */
+static int elements_settle(struct elements *elements, enum set_id set, enum family family,
+			   struct error *err)
+{
+	bool interval = set_layouts[set].interval;
+	struct element *items = elements->items;
+	size_t kept = 0;
+
+	if (!elements->len)
+		return 0;
+	qsort(items, elements->len, sizeof(*items), element_compare);
+	for (size_t i = 1; i < elements->len; i++) {
+		struct element *last = &items[kept];
+		bool near = same_owner(last, &items[i]);
+
+		if (!interval && !element_compare(last, &items[i]))
+			continue;
+		if (interval && near && items[i].first <= last->last && items[i].mark != last->mark)
+			return overlap_error(family, last, &items[i], err);
+		if (interval && near && items[i].first <= last->last + 1 &&
+		    items[i].mark == last->mark) {
+			if (items[i].last > last->last)
+				last->last = items[i].last;
+			continue;
+		}
+		items[++kept] = items[i];
+	}
+	elements->len = kept + 1;
+	return 0;
+}
+
+static int ruleset_fill(struct ruleset *ruleset, const struct rules_input *input)
+{
+	int err = add_constants(ruleset);
+
+	for (size_t i = 0; !err && i < input->services_len; i++)
+		err = input->services[i].key.fwmark ? add_group(ruleset, &input->services[i])
+						    : add_service(ruleset, &input->services[i].key);
+	for (size_t i = 0; !err && i < input->servers_len; i++)
+		err = add_server(ruleset, &input->servers[i]);
+	return err;
+}
+
+bool ruleset_by_chains(const struct ruleset *ruleset)
+{
+	return ruleset->method == QUEUE_COMPAT && ruleset->queues > 1;
+}
+
+struct ruleset *ruleset_build(const struct rules_input *input, struct error *err)
+{
+	struct ruleset *ruleset = calloc(1, sizeof(*ruleset));
+
+	if (!ruleset)
+		goto no_memory;
+	strncpy(ruleset->table, input->table, sizeof(ruleset->table) - 1);
+	ruleset->method = input->method;
+	ruleset->first_queue = input->first_queue;
+	ruleset->queues = input->queues;
+	ruleset->mark_mask = input->mark_mask;
+	ruleset->seed = input->seed;
+	ruleset->tproxy = input->tproxy;
+	if (ruleset_fill(ruleset, input))
+		goto no_memory;
+	for (enum family f = 0; f < FAMILIES; f++)
+		for (enum set_id s = 0; s < SETS; s++)
+			if (elements_settle(&ruleset->sets[f][s], s, f, err)) {
+				ruleset_free(ruleset);
+				return NULL;
+			}
+	return ruleset;
+
+no_memory:
+	error_set(err, -ENOMEM, "no memory for the rules");
+	ruleset_free(ruleset);
+	return NULL;
+}
+
+void ruleset_free(struct ruleset *ruleset)
+{
+	if (!ruleset)
+		return;
+	for (enum family f = 0; f < FAMILIES; f++)
+		for (enum set_id s = 0; s < SETS; s++)
+			free(ruleset->sets[f][s].items);
+	free(ruleset);
+}

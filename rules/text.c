@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The ruleset as an nft script, for review and for administrators who load it themselves. It first
+ * declares everything, then empties it, then fills it, so that it can be loaded again over itself
+ * in one transaction without touching a base chain. Any thread.
+ */
+#include "rules/layout.h"
+
+#include <errno.h>
+
+struct family_words {
+	const char *table, *addr_type, *icmp_type, *saddr, *daddr, *icmp, *unreachable;
+	uint8_t af;
+};
+
+static const struct family_words words[FAMILIES] = {
+	[FAMILY_IP] = {"ip", "ipv4_addr", "icmp_type", "ip saddr", "ip daddr", "icmp type",
+		       "icmp port-unreachable", AF_INET},
+	[FAMILY_IP6] = {"ip6", "ipv6_addr", "icmpv6_type", "ip6 saddr", "ip6 daddr", "icmpv6 type",
+			"icmpv6 port-unreachable", AF_INET6},
+};
+
+static const char *field_expr(enum field field, const struct family_words *w)
+{
+	switch (field) {
+	case FIELD_NONE:
+		break;
+	case FIELD_SADDR:
+		return w->saddr;
+	case FIELD_DADDR:
+		return w->daddr;
+	case FIELD_PROTOCOL:
+		return "meta l4proto";
+	case FIELD_SPORT:
+		return "th sport";
+	case FIELD_DPORT:
+		return "th dport";
+	case FIELD_MARK:
+		return "meta mark";
+	case FIELD_ICMP_TYPE:
+		return w->icmp;
+	}
+	return "";
+}
+
+static const char *field_type(enum field field, const struct family_words *w)
+{
+	switch (field) {
+	case FIELD_NONE:
+		break;
+	case FIELD_SADDR:
+	case FIELD_DADDR:
+		return w->addr_type;
+	case FIELD_PROTOCOL:
+		return "inet_proto";
+	case FIELD_SPORT:
+	case FIELD_DPORT:
+		return "inet_service";
+	case FIELD_MARK:
+		return "mark";
+	case FIELD_ICMP_TYPE:
+		return w->icmp_type;
+	}
+	return "";
+}
+
+/* "ip saddr . th sport", or the types of a key. */
+static void print_fields(FILE *out, const enum field fields[FIELDS_MAX],
+			 const struct family_words *w,
+			 const char *(*name)(enum field, const struct family_words *))
+{
+	for (int i = 0; i < FIELDS_MAX && fields[i]; i++)
+		fprintf(out, "%s%s", i ? " . " : "", name(fields[i], w));
+}
+
+static void print_value(FILE *out, enum field field, const struct element *element,
+			const struct family_words *w)
+{
+	char addr[ADDR_STRLEN];
+
+	switch (field) {
+	case FIELD_NONE:
+		break;
+	case FIELD_SADDR:
+	case FIELD_DADDR:
+		fputs(addr_format(addr, w->af, &element->addr), out);
+		break;
+	case FIELD_PROTOCOL:
+		fputs(protocol_name(element->byte), out);
+		break;
+	case FIELD_SPORT:
+	case FIELD_DPORT:
+		fprintf(out, "%u", element->first);
+		if (element->last != element->first)
+			fprintf(out, "-%u", element->last);
+		break;
+	case FIELD_MARK:
+		fprintf(out, "0x%x", element->mark);
+		break;
+	case FIELD_ICMP_TYPE:
+		fprintf(out, "%u", element->byte);
+		break;
+	}
+}
+
+static void print_elements(FILE *out, const struct set_layout *set, const struct elements *elements,
+			   const struct family_words *w)
+{
+	fputs("\t\telements = {", out);
+	for (size_t i = 0; i < elements->len; i++) {
+		fputs(i ? ",\n\t\t\t" : "\n\t\t\t", out);
+		for (int k = 0; k < FIELDS_MAX && set->key[k]; k++) {
+			fputs(k ? " . " : "", out);
+			print_value(out, set->key[k], &elements->items[i], w);
+		}
+		if (set->to_mark)
+			fprintf(out, " : 0x%x", elements->items[i].mark);
+	}
+	fputs("\n\t\t}\n", out);
+}
+
+/* A set's declaration; with its elements if they are given. */
+static void print_set(FILE *out, enum set_id id, const struct elements *elements,
+		      const struct family_words *w)
+{
+	const struct set_layout *set = &set_layouts[id];
+
+	if (elements)
+		fprintf(out, "\n\t# %s\n", set->comment);
+	fprintf(out, "\t%s %s {\n\t\ttype ", set->to_mark ? "map" : "set", set->name);
+	print_fields(out, set->key, w, field_type);
+	fputs(set->to_mark ? " : mark\n" : "\n", out);
+	if (set->interval)
+		fputs("\t\tflags interval\n", out);
+	if (elements && elements->len)
+		print_elements(out, set, elements, w);
+	fputs("\t}\n", out);
+}
+
+static void print_fan_out(FILE *out, const struct stmt *stmt, const struct ruleset *ruleset,
+			  const struct family_words *w)
+{
+	fputs("queue flags bypass to ", out);
+	if (ruleset->queues == 1) {
+		fprintf(out, "%u", ruleset->first_queue);
+		return;
+	}
+	fputs("jhash ", out);
+	print_fields(out, stmt->fields, w, field_expr);
+	fprintf(out, " mod %u seed 0x%x", ruleset->queues, ruleset->seed);
+	if (ruleset->first_queue)
+		fprintf(out, " offset %u", ruleset->first_queue);
+}
+
+static void print_stmt(FILE *out, const struct stmt *stmt, const struct ruleset *ruleset,
+		       const struct family_words *w)
+{
+	switch (stmt->kind) {
+	case STMT_NONE:
+		break;
+	case STMT_IN:
+	case STMT_NOT_IN:
+		print_fields(out, stmt->fields, w, field_expr);
+		fprintf(out, " %s@%s", stmt->kind == STMT_NOT_IN ? "!= " : "",
+			set_layouts[stmt->set].name);
+		break;
+	case STMT_MARK:
+		fputs("meta mark set ", out);
+		print_fields(out, stmt->fields, w, field_expr);
+		fprintf(out, " map @%s", set_layouts[stmt->set].name);
+		break;
+	case STMT_REFUSED:
+		fprintf(out, "meta mark & 0x%x == 0x%x", ruleset->mark_mask, ruleset->mark_mask);
+		break;
+	case STMT_NOTRACK:
+		fputs("notrack", out);
+		break;
+	case STMT_RETURN:
+		fputs("return", out);
+		break;
+	case STMT_GOTO:
+		fprintf(out, "goto %s", chain_layouts[stmt->chain].name);
+		break;
+	case STMT_QUEUE:
+		fprintf(out, "queue flags bypass to %u", ruleset->first_queue);
+		break;
+	case STMT_FAN_OUT:
+		print_fan_out(out, stmt, ruleset, w);
+		break;
+	case STMT_UNREACHABLE:
+		fprintf(out, "reject with %s", w->unreachable);
+		break;
+	case STMT_REASSEMBLE:
+		fputs(ruleset->tproxy ? "meta l4proto tcp tproxy to :1" : "ct state new return",
+		      out);
+		break;
+	}
+}
+
+static void print_comment(FILE *out, const char *comment)
+{
+	fputs("\n\t# ", out);
+	for (; *comment; comment++) {
+		fputc(*comment, out);
+		if (*comment == '\n')
+			fputs("\t# ", out);
+	}
+	fputc('\n', out);
+}
+
+static void print_hook(FILE *out, const struct chain_layout *chain)
+{
+	if (chain->hook)
+		fprintf(out, "\t\ttype filter hook %s priority %d; policy accept;\n", chain->hook,
+			chain->priority);
+}
+
+static void print_chain(FILE *out, enum chain_id id, const struct ruleset *ruleset,
+			const struct family_words *w)
+{
+	const struct chain_layout *chain = &chain_layouts[id];
+
+	print_comment(out, chain->comment);
+	fprintf(out, "\tchain %s {\n", chain->name);
+	print_hook(out, chain);
+	for (size_t i = 0; i < rule_layouts_len; i++) {
+		const struct rule_layout *rule = &rule_layouts[i];
+
+		if (rule->chain != id)
+			continue;
+		if (rule->comment)
+			fprintf(out, "\t\t# %s\n", rule->comment);
+		for (int s = 0; s < STMTS_MAX && rule->stmts[s].kind; s++) {
+			fputs(s ? " " : "\t\t", out);
+			print_stmt(out, &rule->stmts[s], ruleset, w);
+		}
+		fputc('\n', out);
+	}
+	fputs("\t}\n", out);
+}
+
+/* Everything by name, without content; then what earlier loading left in it is emptied. */
+static void print_declarations(FILE *out, const struct ruleset *ruleset,
+			       const struct family_words *w)
+{
+	fprintf(out, "\ntable %s %s {\n", w->table, ruleset->table);
+	for (enum set_id s = 0; s < SETS; s++)
+		print_set(out, s, NULL, w);
+	for (enum chain_id c = 0; c < CHAINS; c++) {
+		fprintf(out, "\tchain %s {\n", chain_layouts[c].name);
+		print_hook(out, &chain_layouts[c]);
+		fputs("\t}\n", out);
+	}
+	fprintf(out, "}\nflush table %s %s\n", w->table, ruleset->table);
+	for (enum set_id s = 0; s < SETS; s++)
+		fprintf(out, "flush %s %s %s %s\n", set_layouts[s].to_mark ? "map" : "set",
+			w->table, ruleset->table, set_layouts[s].name);
+}
+
+static void print_table(FILE *out, const struct ruleset *ruleset, enum family family)
+{
+	const struct family_words *w = &words[family];
+
+	fprintf(out, "\ntable %s %s {", w->table, ruleset->table);
+	for (enum set_id s = 0; s < SETS; s++)
+		print_set(out, s, &ruleset->sets[family][s], w);
+	for (enum chain_id c = 0; c < CHAINS; c++)
+		print_chain(out, c, ruleset, w);
+	fputs("}\n", out);
+}
+
+int ruleset_print(const struct ruleset *ruleset, FILE *out)
+{
+	fputs("#!/usr/sbin/nft -f\n"
+	      "# The rules of nfvs, made by nfvs-rules. They send the packets of virtual "
+	      "services,\n"
+	      "# and what real servers answer, to the queues of nfvsd. Loading this again "
+	      "replaces\n"
+	      "# rules and elements in one transaction; base chains stay.\n\n"
+	      "# Names first, so that there is something to empty.",
+	      out);
+	for (enum family f = 0; f < FAMILIES; f++)
+		print_declarations(out, ruleset, &words[f]);
+	fputs("\n# What counts.", out);
+	for (enum family f = 0; f < FAMILIES; f++)
+		print_table(out, ruleset, f);
+	if (fflush(out))
+		return -errno;
+	return ferror(out) ? -EIO : 0;
+}

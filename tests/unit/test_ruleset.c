@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* rules/: which elements a set of services and servers comes to, as data, as text, as messages. */
+#include "rules/batch.h"
+#include "rules/exprs.h"
+#include "rules/messages.h"
+#include "tests/unit/lvs_build.h"
+
+#include <criterion/criterion.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct rules_input params = {
+	.table = "nfvs",
+	.method = QUEUE_NATIVE,
+	.first_queue = 4,
+	.queues = 2,
+	.mark_mask = 0xffff0000,
+	.seed = 0x1234,
+	.tproxy = true,
+};
+
+static struct match match(uint8_t protocol, const char *addr, uint16_t first, uint16_t last)
+{
+	return (struct match){.af = build_af(addr),
+			      .protocol = protocol,
+			      .first = first,
+			      .last = last,
+			      .addr = build_addr(addr)};
+}
+
+static struct rules_service service(uint8_t protocol, const char *addr, uint16_t port)
+{
+	return (struct rules_service){.key = build_service(protocol, addr, port).key};
+}
+
+static struct rules_service group(uint32_t mark, const struct match *matches, size_t len)
+{
+	return (struct rules_service){
+		.key = build_fwmark(mark).key, .matches = matches, .matches_len = len};
+}
+
+static struct rules_server server(uint8_t protocol, const char *addr, uint16_t first, uint16_t last)
+{
+	return (struct rules_server){.af = build_af(addr),
+				     .protocol = protocol,
+				     .first = first,
+				     .last = last,
+				     .addr = build_addr(addr)};
+}
+
+static struct ruleset *build(const struct rules_service *services, size_t services_len,
+			     const struct rules_server *servers, size_t servers_len,
+			     struct error *err)
+{
+	struct rules_input input = params;
+
+	input.services = services;
+	input.services_len = services_len;
+	input.servers = servers;
+	input.servers_len = servers_len;
+	return ruleset_build(&input, err);
+}
+
+/* The script, malloc'd. */
+static char *print(const struct ruleset *ruleset)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	cr_assert_eq(ruleset_print(ruleset, out), 0);
+	fclose(out);
+	return text;
+}
+
+/* The elements of a set as the script has them, one a line without blanks in front; the set is
+ * looked for in the second block of its family. */
+static void elements_of(char *buf, size_t size, const struct ruleset *ruleset, const char *table,
+			const char *set)
+{
+	char *text = print(ruleset), *at, head[64], *line, *save;
+
+	buf[0] = '\0';
+	at = strstr(text, "# What counts.");
+	snprintf(head, sizeof(head), "table %s nfvs {", table);
+	at = strstr(at, head);
+	snprintf(head, sizeof(head), " %s {\n\t\ttype", set);
+	at = strstr(at, head);
+	cr_assert_not_null(at, "no set %s", set);
+	*strstr(at, "\n\t}") = '\0';
+	at = strstr(at, "elements = {");
+	for (line = at ? strtok_r(at + 12, ",\n\t}", &save) : NULL; line;
+	     line = strtok_r(NULL, ",\n\t}", &save))
+		snprintf(buf + strlen(buf), size - strlen(buf), "%s%s", buf[0] ? "|" : "", line);
+	free(text);
+}
+
+static void expect(const struct ruleset *ruleset, const char *table, const char *set,
+		   const char *want)
+{
+	char have[4096];
+
+	elements_of(have, sizeof(have), ruleset, table, set);
+	cr_assert_str_eq(have, want, "%s %s: %s", table, set, have);
+}
+
+Test(ruleset, services_by_address_and_by_mark)
+{
+	const struct match matches[] = {match(IPPROTO_TCP, "10.1.0.101", 443, 443),
+					match(IPPROTO_TCP, "10.1.0.101", 80, 80),
+					match(IPPROTO_TCP, "10.1.0.101", 8000, 8100),
+					match(IPPROTO_UDP, "10.1.0.101", 443, 443)};
+	const struct rules_service services[] = {
+		service(IPPROTO_UDP, "10.1.0.100", 53),	 service(IPPROTO_TCP, "10.1.0.100", 80),
+		service(IPPROTO_TCP, "fd00:1::100", 80), group(7, matches, 4),
+		service(IPPROTO_TCP, "10.1.0.102", 0),	 group(9, NULL, 0)};
+	struct ruleset *ruleset = build(services, 6, NULL, 0, NULL);
+
+	expect(ruleset, "ip", "transports", "tcp|udp");
+	expect(ruleset, "ip", "errors", "3|4|11|12");
+	expect(ruleset, "ip6", "errors", "1|2|3|4");
+	expect(ruleset, "ip", "services", "10.1.0.100 . tcp . 80|10.1.0.100 . udp . 53");
+	expect(ruleset, "ip6", "services", "fd00:1::100 . tcp . 80");
+	expect(ruleset, "ip", "marks", "0x7|0x9");
+	expect(ruleset, "ip6", "marks", "");
+	expect(ruleset, "ip", "groups",
+	       "10.1.0.101 . tcp . 80 : 0x7|10.1.0.101 . tcp . 443 : 0x7|"
+	       "10.1.0.101 . tcp . 8000-8100 : 0x7|10.1.0.101 . udp . 443 : 0x7");
+	expect(ruleset, "ip", "service_ranges",
+	       "10.1.0.101 . tcp . 80|10.1.0.101 . tcp . 443|10.1.0.101 . tcp . 8000-8100|"
+	       "10.1.0.101 . udp . 443|10.1.0.102 . tcp . 0-65535");
+	ruleset_free(ruleset);
+}
+
+Test(ruleset, ftp_claims_its_data_ports)
+{
+	const struct rules_service services[] = {service(IPPROTO_TCP, "10.1.0.100", 21),
+						 service(IPPROTO_UDP, "10.1.0.101", 21)};
+	struct ruleset *ruleset = build(services, 2, NULL, 0, NULL);
+
+	expect(ruleset, "ip", "services", "10.1.0.100 . tcp . 21|10.1.0.101 . udp . 21");
+	expect(ruleset, "ip", "service_ranges",
+	       "10.1.0.100 . tcp . 20|10.1.0.100 . tcp . 1024-65535");
+	ruleset_free(ruleset);
+}
+
+Test(ruleset, servers_once_each)
+{
+	const struct rules_server servers[] = {
+		server(IPPROTO_TCP, "10.2.0.2", 80, 80), server(IPPROTO_TCP, "10.2.0.1", 80, 80),
+		server(IPPROTO_TCP, "10.2.0.2", 80, 80), server(0, "10.2.0.3", 0, 65535),
+		server(0, "fd00:2::1", 53, 53)};
+	struct ruleset *ruleset = build(NULL, 0, servers, 5, NULL);
+
+	expect(ruleset, "ip", "servers", "10.2.0.1 . tcp . 80|10.2.0.2 . tcp . 80");
+	expect(ruleset, "ip", "server_ranges", "10.2.0.3 . tcp . 0-65535|10.2.0.3 . udp . 0-65535");
+	expect(ruleset, "ip6", "servers", "fd00:2::1 . tcp . 53|fd00:2::1 . udp . 53");
+	ruleset_free(ruleset);
+}
+
+/* The kernel's interval sets refuse overlaps: ours have none. */
+Test(ruleset, ranges_are_joined)
+{
+	static const struct {
+		const char *name;
+		uint16_t ranges[4][2];
+		size_t len;
+		const char *want;
+	} rows[] = {
+		{"one", {{5, 9}}, 1, "5-9"},
+		{"twice", {{5, 9}, {5, 9}}, 2, "5-9"},
+		{"overlap", {{5, 9}, {7, 12}}, 2, "5-12"},
+		{"inside", {{5, 100}, {7, 12}, {8, 8}}, 3, "5-100"},
+		{"neighbours", {{10, 12}, {5, 9}}, 2, "5-12"},
+		{"a gap of one", {{11, 12}, {5, 9}}, 2, "5-9|11-12"},
+		{"to the end", {{0, 0}, {65535, 65535}, {1, 65534}}, 3, "0-65535"},
+		{"beyond the end", {{65535, 65535}, {65535, 65535}, {3, 3}}, 3, "3|65535"},
+		{"chain", {{1, 4}, {9, 12}, {4, 9}, {20, 21}}, 4, "1-12|20-21"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct match matches[4];
+		struct rules_service services[2];
+		struct ruleset *ruleset;
+		char have[256], want[256] = "", copy[64], *save;
+
+		for (size_t k = 0; k < rows[i].len; k++)
+			matches[k] = match(IPPROTO_TCP, "10.0.0.1", rows[i].ranges[k][0],
+					   rows[i].ranges[k][1]);
+		services[0] = group(3, matches, rows[i].len);
+		ruleset = build(services, 1, NULL, 0, NULL);
+		snprintf(copy, sizeof(copy), "%s", rows[i].want);
+		for (char *one = strtok_r(copy, "|", &save); one; one = strtok_r(NULL, "|", &save))
+			snprintf(want + strlen(want), sizeof(want) - strlen(want),
+				 "%s10.0.0.1 . tcp . %s", want[0] ? "|" : "", one);
+		elements_of(have, sizeof(have), ruleset, "ip", "service_ranges");
+		cr_assert_str_eq(have, want, "%s: %s", rows[i].name, have);
+		ruleset_free(ruleset);
+	}
+}
+
+Test(ruleset, two_groups_must_not_claim_one_packet)
+{
+	const struct match one[] = {match(IPPROTO_TCP, "10.0.0.1", 1, 100)};
+	const struct match two[] = {match(IPPROTO_TCP, "10.0.0.1", 100, 200)};
+	const struct match other[] = {match(IPPROTO_UDP, "10.0.0.1", 1, 100),
+				      match(IPPROTO_TCP, "10.0.0.2", 1, 100),
+				      match(IPPROTO_TCP, "10.0.0.1", 101, 101)};
+	const struct rules_service clash[] = {group(7, one, 1), group(8, two, 1)};
+	const struct rules_service fine[] = {group(7, one, 1), group(8, other, 3)};
+	struct error err = {""};
+	struct ruleset *ruleset = build(clash, 2, NULL, 0, &err);
+
+	cr_assert_null(ruleset);
+	cr_assert_str_eq(err.text,
+			 "the services fwmark 7 and fwmark 8 both match tcp 10.0.0.1:100");
+	ruleset = build(fine, 2, NULL, 0, &err);
+	cr_assert_not_null(ruleset, "%s", err.text);
+	expect(ruleset, "ip", "service_ranges",
+	       "10.0.0.1 . tcp . 1-101|10.0.0.1 . udp . 1-100|10.0.0.2 . tcp . 1-100");
+	ruleset_free(ruleset);
+}
+
+/* 10,000 services cost a packet what one costs: the rules are the same. */
+Test(ruleset, the_number_of_rules_does_not_depend_on_services)
+{
+	enum {
+		N = 10000
+	};
+	struct rules_service *services = calloc(N, sizeof(*services));
+	struct ruleset *few, *many;
+	char *a, *b, *rule;
+
+	for (unsigned int i = 0; i < N; i++) {
+		services[i] = service(IPPROTO_TCP, "10.1.0.100", 80);
+		services[i].key.addr.ip = htonl(0x0a010000 + i);
+	}
+	few = build(services, 1, NULL, 0, NULL);
+	many = build(services, N, NULL, 0, NULL);
+	a = print(few);
+	b = print(many);
+	rule = strstr(strstr(a, "# What counts."), "chain reassemble");
+	*strstr(rule, "\ntable ip6") = '\0';
+	cr_assert_not_null(strstr(b, rule));
+	free(a);
+	free(b);
+	free(services);
+	ruleset_free(few);
+	ruleset_free(many);
+}
+
+Test(ruleset, the_way_to_the_queues)
+{
+	struct rules_input input = params;
+	struct ruleset *ruleset = ruleset_build(&input, NULL);
+	char *text = print(ruleset);
+
+	cr_assert_not_null(strstr(text, "queue flags bypass to jhash ip saddr . th sport mod 2 "
+					"seed 0x1234 offset 4\n"));
+	cr_assert_not_null(strstr(text, "queue flags bypass to jhash ip6 daddr . th dport mod 2 "
+					"seed 0x1234 offset 4\n"));
+	cr_assert_not_null(strstr(text, "meta mark & 0xffff0000 == 0xffff0000 reject with icmp "
+					"port-unreachable\n"));
+	free(text);
+	ruleset_free(ruleset);
+	input.queues = 1;
+	input.first_queue = 0;
+	ruleset = ruleset_build(&input, NULL);
+	text = print(ruleset);
+	cr_assert_null(strstr(text, "jhash"));
+	free(text);
+	ruleset_free(ruleset);
+}
+
+/* A nested attribute's first child of this type. */
+static const struct nlattr *child(const struct nlattr *nest, uint16_t type)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, nest) if (mnl_attr_get_type(attr) == type) return attr;
+	cr_assert_fail("no attribute %u", type);
+	return NULL;
+}
+
+static const uint8_t *data_of(const struct nlattr *elem, uint16_t type, size_t size)
+{
+	const struct nlattr *value = child(child(elem, type), NFTA_DATA_VALUE);
+
+	cr_assert_eq(mnl_attr_get_payload_len(value), size);
+	return mnl_attr_get_payload(value);
+}
+
+/* Element @i of the test below: 10.0.x.y . tcp . 80-90 : i + 1 */
+static void expect_element(const struct nlattr *elem, unsigned int i)
+{
+	const uint8_t key[12] = {10, 0, (uint8_t)(i >> 8), (uint8_t)i, 6, 0, 0, 0, 0, 80};
+	uint32_t mark;
+
+	cr_assert_eq(memcmp(data_of(elem, NFTA_SET_ELEM_KEY, 12), key, 12), 0, "element %u", i);
+	cr_assert_eq(data_of(elem, NFTA_SET_ELEM_KEY_END, 12)[9], 90);
+	memcpy(&mark, data_of(elem, NFTA_SET_ELEM_DATA, 4), 4);
+	cr_assert_eq(mark, i + 1);
+}
+
+/* Elements come back from the messages as they went in, however many messages they need. */
+Test(ruleset, elements_as_messages)
+{
+	enum {
+		N = 1000
+	};
+	struct element items[N] = {0};
+	const struct element *pointers[N];
+	struct ruleset ruleset = {.table = "nfvs"};
+	struct transaction t = {.batch = batch_new(), .ruleset = &ruleset, .family = FAMILY_IP};
+	const struct nlattr *attr, *elem;
+	const struct nlmsghdr *nlh;
+	unsigned int seen = 0, messages = 0;
+	size_t len;
+	int left;
+
+	for (unsigned int i = 0; i < N; i++) {
+		items[i] = (struct element){.mark = i + 1, .first = 80, .last = 90, .byte = 6};
+		items[i].addr.ip = htonl(0x0a000000 + i);
+		pointers[i] = &items[i];
+	}
+	message_elements(&t, NFT_MSG_NEWSETELEM, SET_GROUPS, pointers, N);
+	cr_assert_not(t.no_memory);
+	nlh = batch_bytes(t.batch, &len);
+	left = (int)len;
+	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		if (nlh->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM))
+			continue;
+		messages++;
+		mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg))
+		{
+			if (mnl_attr_get_type(attr) == NFTA_SET_ELEM_LIST_SET)
+				cr_assert_str_eq(mnl_attr_get_str(attr), "groups");
+			if (mnl_attr_get_type(attr) != NFTA_SET_ELEM_LIST_ELEMENTS)
+				continue;
+			mnl_attr_for_each_nested(elem, attr) expect_element(elem, seen++);
+		}
+	}
+	cr_assert_eq(seen, N);
+	cr_assert_gt(messages, 1);
+	batch_free(t.batch);
+}
