@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Every key of a configuration file. The one idea: a key is a row of this table and nothing else.
+ * The reader (group.c), nfvsd -t and nfvs.conf(5) (manual.c) are made from it, so they cannot
+ * differ. Constant data and look-ups in it; any thread.
+ */
+#include "conf/keys.h"
+#include "conf/conf.h"
+
+#include <string.h>
+
+/* Where the value goes. */
+#define AT(type, member) \
+	.offset = offsetof(struct type, member), .size = sizeof(((struct type *)NULL)->member)
+
+#define DAYS_31 2678400 /* the longest time that ipvsadm takes */
+
+static const struct key_word rules_words[] = {{"managed", true}, {"external", false}, {NULL, 0}};
+static const struct key_word system_words[] = {{"manage", true}, {"check", false}, {NULL, 0}};
+static const struct key_word datapath_words[] = {
+	{"auto", 0}, {"packet", 0}, {"flow", WORD_ABSENT}, {NULL, 0}};
+static const struct key_word family_words[] = {{"ipv4", AF_INET}, {"ipv6", AF_INET6}, {NULL, 0}};
+static const struct key_word protocol_words[] = {
+	{"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}, {"sctp", WORD_ABSENT}, {NULL, 0}};
+static const struct key_word method_words[] = {
+	{"nat", FORWARD_NAT},	  {"dr", WORD_ABSENT},	  {"tun", WORD_ABSENT},
+	{"fullnat", WORD_ABSENT}, {"local", WORD_ABSENT}, {NULL, 0},
+};
+
+const struct key keys[] = {
+	{GROUP_FILE, "director", KEY_GROUP, AT(file_values, director),
+	 .about = "The daemon itself. A change of any of its keys but datapath needs a restart."},
+	{GROUP_FILE, "timeouts", KEY_GROUP, AT(file_values, timeouts),
+	 .about = "How long a silent connection is remembered."},
+	{GROUP_FILE, "services", KEY_LIST, AT(file_values, services),
+	 .about = "The virtual services, each a group."},
+
+	{GROUP_DIRECTOR, "workers", KEY_NUMBER, .initial = "0", .max = 256,
+	 AT(director_conf, workers),
+	 .about = "Threads that decide packets, each with a queue of its own; 0: one for each CPU "
+		  "that nfvsd may use."},
+	{GROUP_DIRECTOR, "first_queue", KEY_NUMBER, .initial = "0", .max = 65534,
+	 AT(director_conf, first_queue),
+	 .about = "The first NFQUEUE number. The workers have first_queue and those that follow; "
+		  "one more, first_queue + workers, is for packets that the kernel has to cut "
+		  "first."},
+	{GROUP_DIRECTOR, "queue_length", KEY_NUMBER, .initial = "4096", .min = 64, .max = 32768,
+	 AT(director_conf, queue_length),
+	 .about = "Packets that may wait in each queue; what comes on top is dropped and counted "
+		  "(nfvsadm status)."},
+	{GROUP_DIRECTOR, "table", KEY_NAME, .initial = "nfvs", AT(director_conf, table),
+	 .about = "The name of the nftables tables (families ip and ip6) that nfvsd owns."},
+	{GROUP_DIRECTOR, "rules", KEY_WORD, .initial = "managed", .words = rules_words,
+	 AT(director_conf, rules_managed),
+	 .about = "managed: nfvsd puts its rules into the kernel and takes them out. external: it "
+		  "touches no rule, the administrator loads what nfvs-rules prints."},
+	{GROUP_DIRECTOR, "datapath", KEY_WORD, .initial = "auto", .words = datapath_words,
+	 .about = "packet: every packet of a service passes through nfvsd. auto: the best that the "
+		  "kernel allows; in this version that is always packet."},
+	{GROUP_DIRECTOR, "system", KEY_WORD, .initial = "manage", .words = system_words,
+	 AT(director_conf, system_managed),
+	 .about = "manage: nfvsd sets the sysctls that the services need (forwarding of IPv4 and "
+		  "IPv6) and puts them back when it stops. check: it only says which are missing."},
+	{GROUP_DIRECTOR, "mark_mask", KEY_NUMBER, .initial = "0xffff0000", .min = 1,
+	 .max = UINT32_MAX, AT(director_conf, mark_mask),
+	 .about =
+		 "The bits of a packet's mark that nfvs uses: the highest ones, without a gap. The "
+		 "rest belongs to the administrator; a fwmark must lie in it."},
+	{GROUP_DIRECTOR, "group", KEY_NAME, .unset = "default: root alone",
+	 AT(director_conf, group), .about = "The group whose members may use the control socket."},
+
+	{GROUP_TIMEOUTS, "tcp", KEY_NUMBER, .initial = "900", .min = 1, .max = DAYS_31,
+	 AT(timeouts_spec, tcp), .about = "Seconds, of an established TCP connection."},
+	{GROUP_TIMEOUTS, "tcpfin", KEY_NUMBER, .initial = "120", .min = 1, .max = DAYS_31,
+	 AT(timeouts_spec, tcpfin),
+	 .about = "Seconds, of a TCP connection that one side has closed (FIN)."},
+	{GROUP_TIMEOUTS, "udp", KEY_NUMBER, .initial = "300", .min = 1, .max = DAYS_31,
+	 AT(timeouts_spec, udp), .about = "Seconds, of a UDP flow."},
+
+	{GROUP_SERVICE, "name", KEY_TEXT, .unset = "default: none", AT(service_values, name),
+	 .about = "What people call it; shown by nfvsadm explain. It need not be unique."},
+	{GROUP_SERVICE, "protocol", KEY_WORD, .words = protocol_words,
+	 .unset = "required with address", AT(service_values, protocol),
+	 .about = "The transport protocol of a service by address."},
+	{GROUP_SERVICE, "address", KEY_ADDRESS, .unset = "this or fwmark is required",
+	 AT(service_values, address), .about = "The virtual address, IPv4 or IPv6."},
+	{GROUP_SERVICE, "port", KEY_NUMBER, .max = 65535, .unset = "required with address",
+	 AT(service_values, port),
+	 .about = "The port of a service by address; 0: all ports of the address that no other "
+		  "service has, which needs persistent."},
+	{GROUP_SERVICE, "fwmark", KEY_NUMBER, .min = 1, .max = UINT32_MAX,
+	 .unset = "default: a service by address", AT(service_values, fwmark),
+	 .about = "Makes it a firewall-mark service: its packets are those that match describes, "
+		  "and those that any rule of the administrator has given this mark (before "
+		  "priority -149 of the prerouting hook)."},
+	{GROUP_SERVICE, "family", KEY_WORD, .words = family_words,
+	 .unset = "default: that of match, else ipv4", AT(service_values, family),
+	 .about = "The address family of a firewall-mark service. A mark can have a service in "
+		  "each."},
+	{GROUP_SERVICE, "match", KEY_LIST, .unset = "default: empty", AT(service_values, match),
+	 .about = "Of a firewall-mark service: which packets nfvs itself counts to it, each entry "
+		  "a group. All of one address family."},
+	{GROUP_SERVICE, "scheduler", KEY_SCHEDULER, .initial = "wlc", AT(service_values, scheduler),
+	 .about = "How a server is chosen for a new connection."},
+	{GROUP_SERVICE, "method", KEY_WORD, .initial = "nat", .words = method_words,
+	 AT(service_values, method),
+	 .about = "How packets reach the servers that do not say it themselves. nat: the "
+		  "destination is rewritten, and the source of replies, which must come back "
+		  "through the director."},
+	{GROUP_SERVICE, "persistent", KEY_NUMBER, .min = 1, .max = DAYS_31,
+	 .unset = "default: not persistent", AT(service_values, persistent),
+	 .about = "Seconds for which a client keeps its server after its last new connection."},
+	{GROUP_SERVICE, "persistent_mask", KEY_MASK, .unset = "default: each client for itself",
+	 AT(service_values, mask),
+	 .about = "Clients of one network are one client for persistent: the length of its prefix "
+		  "(1 to 32, IPv6: to 128), or for IPv4 a mask such as \"255.255.255.0\"."},
+	{GROUP_SERVICE, "one_packet", KEY_BOOL, .initial = "false", AT(service_values, one_packet),
+	 .about = "Schedules every datagram anew and remembers none. For UDP, and for "
+		  "firewall-mark services that have UDP."},
+	{GROUP_SERVICE, "servers", KEY_LIST, .unset = "default: empty", AT(service_values, servers),
+	 .about = "The real servers, each a group. The order counts as that of ipvsadm -a commands "
+		  "would: schedulers meet the last one first."},
+
+	{GROUP_MATCH, "address", KEY_ADDRESS, .required = true, AT(match_values, address),
+	 .about = "The virtual address, IPv4 or IPv6."},
+	{GROUP_MATCH, "protocol", KEY_WORD, .required = true, .words = protocol_words,
+	 AT(match_values, protocol), .about = "The transport protocol."},
+	{GROUP_MATCH, "ports", KEY_PORTS, .required = true, AT(match_values, ports),
+	 .about = "Ports and ranges of ports, separated by commas: \"80,443,8000-8100\"."},
+
+	{GROUP_SERVER, "address", KEY_ADDRESS, .required = true, AT(server_values, address),
+	 .about = "Where the server is; of the same family as its service."},
+	{GROUP_SERVER, "port", KEY_NUMBER, .initial = "0", .max = 65535, AT(server_values, port),
+	 .about =
+		 "Its port; 0: that of the service or, where that has all ports or a mark, the one "
+		 "that the packet came for."},
+	{GROUP_SERVER, "weight", KEY_NUMBER, .initial = "1", .max = INT32_MAX,
+	 AT(server_values, weight),
+	 .about = "Its share, for wrr and wlc; 0: no new connections (drained)."},
+	{GROUP_SERVER, "method", KEY_WORD, .words = method_words,
+	 .unset = "default: that of the service", AT(server_values, method),
+	 .about = "How packets reach this server."},
+	{GROUP_SERVER, "upper", KEY_NUMBER, .initial = "0", .max = INT32_MAX,
+	 AT(server_values, upper),
+	 .about = "From this many connections on it gets no more; 0: no limit."},
+	{GROUP_SERVER, "lower", KEY_NUMBER, .initial = "0", .max = INT32_MAX,
+	 AT(server_values, lower),
+	 .about = "Below this many it gets connections again; 0: three quarters of upper."},
+};
+
+const size_t keys_len = sizeof(keys) / sizeof(keys[0]);
+
+const char *key_group_name(enum key_group group)
+{
+	static const char *const names[GROUP_MAX] = {
+		[GROUP_FILE] = "file",	       [GROUP_DIRECTOR] = "director",
+		[GROUP_TIMEOUTS] = "timeouts", [GROUP_SERVICE] = "service",
+		[GROUP_MATCH] = "match",       [GROUP_SERVER] = "server",
+	};
+
+	return names[group];
+}
+
+const struct key *key_find(enum key_group group, const char *name)
+{
+	for (size_t i = 0; i < keys_len; i++)
+		if (keys[i].group == group && !strcmp(keys[i].name, name))
+			return &keys[i];
+	return NULL;
+}
+
+#define NAME_MAX_LEN 24u /* longer than every key */
+
+static unsigned int least(unsigned int a, unsigned int b, unsigned int c)
+{
+	unsigned int ab = a < b ? a : b;
+
+	return ab < c ? ab : c;
+}
+
+/* Letters to insert, delete, replace or swap with their neighbour to make @b of @a. */
+static unsigned int distance(const char *a, const char *b)
+{
+	unsigned int d[NAME_MAX_LEN + 1][NAME_MAX_LEN + 1];
+	unsigned int a_len = (unsigned int)strlen(a), b_len = (unsigned int)strlen(b);
+
+	for (unsigned int i = 0; i <= a_len; i++)
+		d[i][0] = i;
+	for (unsigned int j = 0; j <= b_len; j++)
+		d[0][j] = j;
+	for (unsigned int i = 1; i <= a_len; i++) {
+		for (unsigned int j = 1; j <= b_len; j++) {
+			d[i][j] = least(d[i - 1][j] + 1, d[i][j - 1] + 1,
+					d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				d[i][j] = least(d[i][j], d[i - 2][j - 2] + 1, d[i][j]);
+		}
+	}
+	return d[a_len][b_len];
+}
+
+const struct key *key_nearest(enum key_group group, const char *name)
+{
+	/* More than a third of the letters wrong is another word. */
+	unsigned int len = (unsigned int)strlen(name), best = (len < 4 ? 4 : len) / 3 + 1, far;
+	const struct key *nearest = NULL;
+
+	if (len > NAME_MAX_LEN)
+		return NULL;
+	for (size_t i = 0; i < keys_len; i++) {
+		if (keys[i].group != group)
+			continue;
+		far = distance(name, keys[i].name);
+		if (far < best) {
+			best = far;
+			nearest = &keys[i];
+		}
+	}
+	return nearest;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef TESTS_CONF_TEXTS_H
+#define TESTS_CONF_TEXTS_H
+
+/* Pieces of configuration files for tests. */
+
+#include "conf/conf.h"
+
+#include <criterion/criterion.h>
+
+#define LEN(array) (sizeof(array) / sizeof((array)[0]))
+
+static inline struct conf *parse(const char *text)
+{
+	struct conf *conf = NULL;
+	struct error err = {""};
+
+	cr_assert_eq(conf_parse(text, "t", &conf, &err), 0, "%s", err.text);
+	return conf;
+}
+
+/* A service, and a server in one, around what is on the second line. */
+#define SERVICE(keys) "services = ( { protocol = \"tcp\"; address = \"10.0.0.1\";\n" keys " } );"
+#define MARKED(keys)  "services = ( { fwmark = 7;\n" keys " } );"
+#define MATCH(keys)   MARKED("match = ( { " keys " } );")
+#define SERVER(keys)  SERVICE("port = 80; servers = ( { address = \"10.2.0.1\"; " keys " } );")
+#define WEB(address)                                                   \
+	"{ protocol = \"tcp\"; address = \"" address "\"; port = 80; " \
+	"servers = ( { address = \"10.2.0.1\"; } ); }"
+
+#endif
