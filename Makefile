@@ -23,7 +23,7 @@ DEBS_BUILD := gcc libc6-dev make pkg-config libmnl-dev libnetfilter-queue-dev li
 DEBS_DEMO  := iproute2 nftables nginx-light curl python3 procps util-linux kmod
 DEBS_CHECK := clang clang-format libcriterion-dev bats socat wrk jq iputils-ping tcpdump \
 	python3-scapy libcap2-bin iperf3 ethtool
-DEBS_BENCH := haproxy nftlb wrk
+DEBS_BENCH := haproxy nftlb wrk iperf3
 
 override CFLAGS += -std=gnu11 -D_GNU_SOURCE -I. -MMD -MP -DNFVS_VERSION='"$(VERSION)"' \
 	-Wall -Wextra -Wshadow -Wswitch-enum -Wvla -Wstrict-prototypes -Wmissing-prototypes \

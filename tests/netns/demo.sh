@@ -104,15 +104,6 @@ connections() {
 	grep -q 'TIME_WAIT.*10\.1\.0\.100:80' "$LAB_DIR/connections" || fail "no connections are listed"
 }
 
-# Requests that rs1 answered so far.
-of_rs1() {
-	grep -c ' rs1$' "$LAB_DIR/watch.log"
-}
-
-no_connection_left() {
-	on dir "$B/nfvsadm" -Ln -t 10.1.0.100:80 | grep -Eq '10\.2\.0\.11:8080 +Masq +0 +0 '
-}
-
 maintenance() {
 	local failed total
 

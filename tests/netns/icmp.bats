@@ -95,7 +95,7 @@ teardown() {
 	await 5 grep -q ready "$LAB_DIR/blind.log"
 	service -u $VIP:5400 rr 5400 1
 	on client socat -u - "UDP4:$VIP:5400,sourceport=5401" <<<hello
-	finish blind
+	finish blind || { cat "$LAB_DIR/blind.log"; return 1; }
 }
 
 # The link behind the director itself is the narrow one.

@@ -89,8 +89,9 @@ spawn() {
 		trap '' INT # for lab_down to decide
 		ip netns exec "$LAB-$ns" "$@" &
 		echo $! >"$LAB_DIR/$name.pid"
-		wait $!
-		echo $? >"$LAB_DIR/$name.rc.new"
+		rc=0
+		wait $! || rc=$? # whatever the caller has said of errexit
+		echo $rc >"$LAB_DIR/$name.rc.new"
 		mv "$LAB_DIR/$name.rc.new" "$LAB_DIR/$name.rc"
 	) 2>/dev/null &
 	disown $!
@@ -134,8 +135,8 @@ lab_stop_all() {
 } 2>/dev/null
 
 lab_namespace() {
+	echo "$1" >>"$LAB_DIR/namespaces" # first, in case a signal comes in between
 	ip netns add "$LAB-$1"
-	echo "$1" >>"$LAB_DIR/namespaces"
 	on "$1" sh -c '
 		for what in all default; do
 			echo 0 >/proc/sys/net/ipv6/conf/$what/accept_dad

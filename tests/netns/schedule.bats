@@ -63,13 +63,14 @@ teardown() {
 }
 
 @test "the listing counts active and closed connections, and -Lcn shows them" {
-	service -t $VIP:80 rr 8080 1
-	hold hold1 3 $VIP 80
-	fetch client 2 http://$VIP/
-	has "$(adm -Ln)" "^TCP  $VIP:80 rr\$"
+	# A port of its own: servers that come back, come back with their connections.
+	service -t $VIP:90 rr 8080 1
+	hold hold1 3 $VIP 90
+	fetch client 2 http://$VIP:90/
+	has "$(adm -Ln)" "^TCP  $VIP:90 rr\$"
 	has "$(adm -Ln)" '^  -> 10\.2\.0\.11:8080              Masq    1      3          2         $'
-	is "$(adm -Lcn | grep -c '^TCP 1[45]:[0-9][0-9]  ESTABLISHED 10\.1\.0\.2:.* 10\.1\.0\.100:80 .* 10\.2\.0\.11:8080')" 3
-	is "$(adm -Lcn | grep -c TIME_WAIT)" 2
+	is "$(adm -Lcn | grep -c '^TCP 1[45]:[0-9][0-9]  ESTABLISHED 10\.1\.0\.2:.* 10\.1\.0\.100:90 .* 10\.2\.0\.11:8080')" 3
+	is "$(adm -Lcn | grep -c "TIME_WAIT .* $VIP:90 ")" 2
 }
 
 @test "a connection stays with its server, packet after packet" {

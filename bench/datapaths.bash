@@ -1,0 +1,208 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The ways from the client to the real server that are measured side by side: the columns of
+# bench/run. To be sourced after tests/netns/lab.bash. All lead to the same services of the same one
+# server, rs1; all but direct are reached at the virtual address.
+#
+# A row of the table is a name and a kind with its arguments. A kind KIND is these functions, of
+# which only the first two are needed:
+#   KIND_up ARGS...      sets it up on the director; its output tells why it failed
+#   KIND_down            takes all of it down again, also when KIND_up failed half way
+#   KIND_missing ARGS... prints why it cannot run here; nothing if it can
+#   KIND_target SERVICE  prints the address and port that clients use; nothing if it cannot do that
+#   KIND_counters        prints how many packets it has handled, with how many system calls
+
+datapaths=(
+	"direct   direct"
+	"numgen   numgen"
+	"nftlb    nftlb"
+	"haproxy  haproxy"
+	"nfvs-1   nfvs 1"
+)
+(($(nproc) == 1)) || datapaths+=("nfvs-$(nproc)   nfvs $(nproc)")
+
+# name, protocol, port at the virtual address, port at the server
+services=(
+	"web    tcp  80    8080"
+	"bulk   tcp  5201  5202"
+	"flood  udp  9000  9001"
+)
+RIP=10.2.0.11
+
+# datapath NAME FUNCTION [ARGS]: calls a function of the datapath's kind, or the default for it.
+datapath() {
+	local row name kind args
+
+	for row in "${datapaths[@]}"; do
+		read -r name kind args <<<"$row"
+		[[ $name == "$1" ]] || continue
+		declare -F "${kind}_$2" >/dev/null || kind=default
+		# shellcheck disable=SC2086 # several words are several arguments
+		"${kind}_$2" "${@:3}" $args
+		return
+	done
+	return 1
+}
+
+datapath_names() {
+	printf '%s\n' "${datapaths[@]%% *}"
+}
+
+# each_service FUNCTION [SEPARATOR]: calls it with each service's name, protocol, port and server's
+# port, and prints the separator in between.
+each_service() {
+	local row between=
+
+	for row in "${services[@]}"; do
+		printf %s "$between"
+		# shellcheck disable=SC2086 # the fields of a row
+		"$1" $row
+		between=${2:-}
+	done
+}
+
+default_missing() { :; }
+default_counters() { :; }
+default_target() {
+	service_target "$1" "$VIP" 3
+}
+
+# service_target SERVICE ADDRESS FIELD: the address, and the port which is that field of the row.
+service_target() {
+	printf '%s\n' "${services[@]}" | awk -v name="$1" -v address="$2" -v field="$3" \
+		'$1 == name { print address, $field }'
+}
+
+needs_program() {
+	command -v "$1" >/dev/null || echo "$1 is not installed (make deps-bench)"
+}
+
+# --- no balancer: the client sends to the server's own address, the director routes --------------
+direct_up() { :; }
+direct_down() { :; }
+direct_target() {
+	service_target "$1" $RIP 4
+}
+
+# --- what one writes by hand: conntrack, DNAT to a server chosen by numgen -----------------------
+numgen_rule() {
+	echo "ip daddr $VIP $2 dport $3 dnat ip addr . port to numgen inc mod 1 map { 0 : $RIP . $4 }"
+}
+
+numgen_up() {
+	on dir nft -f - <<-EOF
+		table ip balance {
+			chain prerouting {
+				type nat hook prerouting priority dstnat;
+				$(each_service numgen_rule)
+			}
+		}
+	EOF
+}
+
+numgen_down() {
+	on dir nft delete table ip balance
+} 2>/dev/null
+
+# --- nftlb: its daemon stays, as in production; packets meet only the rules that it made ----------
+nftlb_missing() {
+	needs_program nftlb
+}
+
+nftlb_farm() {
+	cat <<-EOF
+		{ "name": "$1", "family": "ipv4", "protocol": "$2", "mode": "dnat", "scheduler": "rr",
+		  "virtual-addr": "$VIP", "virtual-ports": "$3", "state": "up", "backends": [
+		    { "name": "rs1", "ip-addr": "$RIP", "port": "$4", "weight": "1", "state": "up" } ] }
+	EOF
+}
+
+nftlb_up() {
+	echo "{ \"farms\": [ $(each_service nftlb_farm ,) ] }" >"$LAB_DIR/nftlb.json"
+	spawn nftlb dir nftlb -H 127.0.0.1 -c "$LAB_DIR/nftlb.json"
+	await 5 nftlb_ready || { cat "$LAB_DIR/nftlb.log" && false; }
+}
+
+nftlb_ready() {
+	on dir nft list table ip nftlb | grep -q "dnat ip .*$RIP . 9001"
+}
+
+nftlb_down() {
+	running nftlb && stop nftlb
+	on dir nft flush ruleset
+	return 0
+} 2>/dev/null
+
+# --- HAProxy in TCP mode, a thread a CPU as it does by itself. It ends connections, so the director
+# has to have the virtual address -------------------------------------------------------------------
+haproxy_missing() {
+	needs_program haproxy
+}
+
+haproxy_target() {
+	[[ $1 == flood ]] || default_target "$1"
+}
+
+haproxy_listen() {
+	[[ $2 == tcp ]] || return 0
+	printf '%s\n' "listen $1" "bind $VIP:$3 backlog 4096" "server rs1 $RIP:$4"
+}
+
+haproxy_up() {
+	lab_address dir lo "$VIP/32"
+	cat >"$LAB_DIR/haproxy.cfg" <<-EOF
+		global
+			maxconn 4096
+		defaults
+			mode tcp
+			option splice-auto
+			timeout connect 5s
+			timeout client 60s
+			timeout server 60s
+		$(each_service haproxy_listen)
+	EOF
+	spawn haproxy dir haproxy -db -f "$LAB_DIR/haproxy.cfg"
+	await 5 haproxy_ready || { cat "$LAB_DIR/haproxy.log" && false; }
+}
+
+haproxy_ready() {
+	on dir ss -Hltn 'sport = 80' | grep -q LISTEN
+}
+
+haproxy_down() {
+	running haproxy && stop haproxy
+	on dir ip addr del "$VIP/32" dev lo
+	return 0
+} 2>/dev/null
+
+# --- nfvs, packet datapath: nfvs WORKERS ----------------------------------------------------------
+nfvs_missing() {
+	[[ -x $NFVSD && -x $NFVSADM ]] || echo "$NFVSD is not built (make)"
+}
+
+nfvs_service() {
+	cat <<-EOF
+		{ name = "$1"; protocol = "$2"; address = "$VIP"; port = $3; scheduler = "wlc";
+		  servers = ( { address = "$RIP"; port = $4; } ); }
+	EOF
+}
+
+nfvs_up() {
+	cat >"$LAB_DIR/nfvs.conf" <<-EOF
+		director = { workers = $1; };
+		services = ( $(each_service nfvs_service ,) );
+	EOF
+	director_up "$LAB_DIR/nfvs.conf" 2>&1
+}
+
+nfvs_down() {
+	director_down
+} 2>/dev/null
+
+nfvs_counters() {
+	adm status --json | python3 -c '
+import json, sys
+queues = json.load(sys.stdin)["queues"]
+print(*(sum(queue.get(key, 0) for queue in queues) for key in ("packets", "syscalls")))'
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * nfvsadm status: what the daemon says of itself, for people, or as it came for programs. The text
+ * shows what is there and no counter that is zero, so that trouble stands out. nfvsadm.
+ */
+#include "ctl/word.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const char *text(const json_t *json, const char *name)
+{
+	const char *value = json_string_value(json_object_get(json, name));
+
+	return value ? value : "?";
+}
+
+static json_int_t number(const json_t *json, const char *name)
+{
+	return json_integer_value(json_object_get(json, name));
+}
+
+static void print_uptime(json_int_t seconds)
+{
+	json_int_t minutes = seconds / 60, hours = minutes / 60;
+
+	if (hours >= 24)
+		printf("%" PRId64 " d %" PRId64 " h", (int64_t)(hours / 24), (int64_t)(hours % 24));
+	else if (hours)
+		printf("%" PRId64 " h %" PRId64 " min", (int64_t)hours, (int64_t)(minutes % 60));
+	else if (minutes)
+		printf("%" PRId64 " min %" PRId64 " s", (int64_t)minutes, (int64_t)(seconds % 60));
+	else
+		printf("%" PRId64 " s", (int64_t)seconds);
+}
+
+static void print_head(const json_t *status)
+{
+	const json_t *kernel = json_object_get(status, "kernel");
+
+	printf("nfvsd        version %s, pid %" PRId64 ", up ", text(status, "version"),
+	       (int64_t)number(status, "pid"));
+	print_uptime(number(status, "uptime"));
+	printf("\nkernel       %s: %s\n", text(kernel, "release"),
+	       strcmp(text(kernel, "queue"), "native")
+		       ? "packets go to the queues by the NFQUEUE target (it has no nft_queue)"
+		       : "packets go to the queues by the queue expression (nft_queue)");
+	printf("datapath     %s\n", text(status, "datapath"));
+	printf("rules        %s, table %s\n", text(status, "rules"), text(status, "table"));
+	printf("settings     %s\n",
+	       strcmp(text(status, "system"), "manage")
+		       ? "checked: what forwarding needs of the kernel is left "
+			 "to the administrator"
+		       : "managed: what forwarding needs of the kernel is set");
+	printf("services     %" PRId64 " (%" PRId64 " of the file, %" PRId64
+	       " made at run time), %" PRId64 " servers\n",
+	       (int64_t)number(status, "services"), (int64_t)number(status, "services_file"),
+	       (int64_t)number(status, "services_runtime"), (int64_t)number(status, "servers"));
+	printf("connections  %" PRId64 ", templates included\n",
+	       (int64_t)number(status, "connections"));
+}
+
+static void print_queues(const json_t *queues)
+{
+	const json_t *queue;
+	size_t i;
+
+	printf("\n%-6s %-10s %12s %14s %8s %12s %12s %12s\n", "queue", "role", "packets", "bytes",
+	       "waiting", "lost-full", "lost-buffer", "no-verdict");
+	json_array_foreach (queues, i, queue) {
+		printf("%-6" PRId64 " %-10s", (int64_t)number(queue, "number"),
+		       text(queue, "role"));
+		if (json_object_get(queue, "packets"))
+			printf(" %12" PRId64 " %14" PRId64, (int64_t)number(queue, "packets"),
+			       (int64_t)number(queue, "bytes"));
+		else
+			printf(" %12s %14s", "-", "-");
+		printf(" %8" PRId64 " %12" PRId64 " %12" PRId64 " %12" PRId64 "\n",
+		       (int64_t)number(queue, "waiting"), (int64_t)number(queue, "kernel_dropped"),
+		       (int64_t)number(queue, "user_dropped"),
+		       (int64_t)number(queue, "verdict_errors"));
+	}
+}
+
+/* Counters by reason, those that are not zero. */
+static void print_reasons(const char *title, const json_t *reasons)
+{
+	const char *name;
+	json_t *value;
+	bool any = false;
+
+	printf("\n%s\n", title);
+	json_object_foreach ((json_t *)reasons, name, value) {
+		if (!json_integer_value(value))
+			continue;
+		printf("  %-16s %12" PRId64 "\n", name, (int64_t)json_integer_value(value));
+		any = true;
+	}
+	if (!any)
+		puts("  none");
+}
+
+int status_main(struct session *session, int argc, const char *const *argv)
+{
+	bool as_json = argc == 2 && !strcmp(argv[1], "--json");
+	json_t *status;
+	int ret;
+
+	if (argc > 1 && !as_json)
+		return word_misused(argv[0]);
+	ret = word_fetch(session, json_pack("{s:s}", "command", "status"), "status", &status);
+	if (ret)
+		return ret;
+	if (as_json) {
+		word_print_json(status);
+	} else {
+		print_head(status);
+		print_queues(json_object_get(status, "queues"));
+		print_reasons("packets dropped, by reason", json_object_get(status, "drops"));
+		print_reasons("packets passed on unchanged, by reason",
+			      json_object_get(status, "passed"));
+	}
+	json_decref(status);
+	return 0;
+}

@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What the control socket can be asked. The one idea: a table of {name, members, function}; the
+ * members are read, strictly, before the function is called. After a change the kernel's rules
+ * follow at once. If they cannot, then what only the rules would make work is taken back (a new
+ * service, a new server), and what works without them stands (an edit, a removal: packets that are
+ * still queued pass on) and the client is told so; the next change tries again. Control thread.
+ */
+#include "daemon/handlers.h"
+#include "ctl/reader.h"
+#include "daemon/explanation.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum member {
+	MEMBER_KEY = 1,	      /* "service": its key */
+	MEMBER_KEY_MAYBE = 2, /* the same, or nothing: all services */
+	MEMBER_SERVICE = 4,   /* "service": all of it */
+	MEMBER_SERVER = 8,    /* "server" */
+	MEMBER_ENGINE = 16,   /* "engine", maybe */
+	MEMBER_TIMEOUTS = 32, /* "timeouts" */
+	MEMBER_COUNTERS = 64, /* "counters", maybe */
+	MEMBER_FLOW = 128     /* "flow", and maybe "mark" */
+};
+
+/* The members of a request, read. */
+struct params {
+	bool has_service, has_engine, counters;
+	struct service_spec service; /* matches are owned; of a key the rest is zero */
+	struct dest_spec server;
+	struct timeouts_spec timeouts;
+	struct flow flow;
+	uint32_t mark;
+};
+
+static void read_service(struct reader *reader, unsigned int members, struct params *params)
+{
+	const json_t *json = reader_get(reader, "service");
+
+	if (!json && members & MEMBER_KEY_MAYBE)
+		return;
+	reader_need(reader, "service");
+	if (reader->ret)
+		return;
+	reader->ret = members & MEMBER_SERVICE
+			      ? service_from_json(json, &params->service, reader->err)
+			      : key_from_json(json, &params->service.key, reader->err);
+	params->has_service = !reader->ret;
+}
+
+static int read_params(const json_t *request, unsigned int members, struct params *params,
+		       struct error *err)
+{
+	struct reader reader;
+	uint64_t mark = 0;
+	char text[64];
+
+	reader_open(&reader, request, "request", err);
+	reader_string(&reader, "command", text, sizeof(text));
+	if (members & (MEMBER_KEY | MEMBER_KEY_MAYBE | MEMBER_SERVICE))
+		read_service(&reader, members, params);
+	if (members & MEMBER_ENGINE)
+		params->has_engine = reader_string(&reader, "engine", text, sizeof(text));
+	if (members & MEMBER_COUNTERS)
+		reader_bool(&reader, "counters", &params->counters);
+	if (members & MEMBER_SERVER) {
+		reader_need(&reader, "server");
+		if (!reader.ret)
+			reader.ret =
+				dest_from_json(reader_get(&reader, "server"), &params->server, err);
+	}
+	if (members & MEMBER_TIMEOUTS) {
+		reader_need(&reader, "timeouts");
+		if (!reader.ret)
+			reader.ret = timeouts_from_json(reader_get(&reader, "timeouts"),
+							&params->timeouts, err);
+	}
+	if (members & MEMBER_FLOW) {
+		reader_need(&reader, "flow");
+		if (!reader.ret)
+			reader.ret =
+				flow_from_json(reader_get(&reader, "flow"), &params->flow, err);
+		reader_uint(&reader, "mark", 0, UINT32_MAX, &mark);
+		params->mark = (uint32_t)mark;
+	}
+	return reader_close(&reader);
+}
+
+static struct service *find(const struct handling *handling, const struct service_key *key)
+{
+	struct service *svc;
+
+	rcu_read_lock();
+	svc = services_get(director_services(handling->director), key);
+	rcu_read_unlock();
+	return svc; /* only this thread could remove it */
+}
+
+/* An error that IPVS would report in the same place. */
+static int refuse(struct answer *answer, int code, const char *text)
+{
+	return error_set(&answer->result.err, code, "%s", text);
+}
+
+/* One that it has no word for: the sentence is what counts. */
+static int refuse_own(struct answer *answer, int code, const char *text, const char *detail)
+{
+	answer->result.own = true;
+	return error_set(&answer->result.err, code, "%s%s", text, detail);
+}
+
+/* What the director said; in IPVS's place only where IPVS knows the error. */
+static int refused(struct answer *answer, int code)
+{
+	answer->result.own = code == -EOPNOTSUPP;
+	return code;
+}
+
+/* After a change that stands, whatever becomes of the rules. */
+static int follow(const struct handling *handling, struct answer *answer)
+{
+	struct error err = {""};
+	int ret = director_commit(handling->director, &err);
+
+	if (!ret)
+		return 0;
+	return refuse_own(answer, ret,
+			  "done, but the kernel's rules cannot follow yet: ", err.text);
+}
+
+/* After a change that is nothing without its rules. Returns -errno if it must be taken back. */
+static int follow_or_undo(const struct handling *handling, struct answer *answer)
+{
+	struct error err = {""};
+	int ret = director_commit(handling->director, &err);
+
+	if (!ret)
+		return 0;
+	return refuse_own(answer, ret,
+			  "nothing was changed, for the kernel's rules cannot follow: ", err.text);
+}
+
+/* A persistence engine was asked for. In the order of IPVS's checks: there is none. */
+static int refuse_engine(struct answer *answer)
+{
+	return refuse(answer, -ENOENT, "this version has no persistence engines");
+}
+
+static int service_add_handle(const struct handling *handling, const struct params *params,
+			      struct answer *answer)
+{
+	const struct service_key *key = &params->service.key;
+	int ret;
+
+	if (!key->fwmark && !proto_find(key->protocol))
+		return refuse_own(answer, -EPROTONOSUPPORT,
+				  "this version has services of tcp and udp, not of ",
+				  protocol_name(key->protocol));
+	if (params->has_engine && !find(handling, key))
+		return refuse_engine(answer);
+	ret = director_service_add(handling->director, &params->service, &answer->result.err);
+	if (ret)
+		return refused(answer, ret);
+	ret = follow_or_undo(handling, answer);
+	if (ret)
+		(void)director_service_del(handling->director, key, NULL);
+	return ret;
+}
+
+static int service_edit_handle(const struct handling *handling, const struct params *params,
+			       struct answer *answer)
+{
+	int ret;
+
+	if (params->has_engine && find(handling, &params->service.key))
+		return refuse_engine(answer);
+	ret = director_service_edit(handling->director, &params->service, &answer->result.err);
+	return ret ? refused(answer, ret) : follow(handling, answer);
+}
+
+static int service_delete_handle(const struct handling *handling, const struct params *params,
+				 struct answer *answer)
+{
+	int ret =
+		director_service_del(handling->director, &params->service.key, &answer->result.err);
+
+	return ret ? refused(answer, ret) : follow(handling, answer);
+}
+
+static int server_add_handle(const struct handling *handling, const struct params *params,
+			     struct answer *answer)
+{
+	const struct service_key *key = &params->service.key;
+	int ret = director_dest_add(handling->director, key, &params->server, &answer->result.err);
+
+	if (ret)
+		return refused(answer, ret);
+	ret = follow_or_undo(handling, answer);
+	if (ret)
+		(void)director_dest_del(handling->director, key, &params->server, NULL);
+	return ret;
+}
+
+static int server_edit_handle(const struct handling *handling, const struct params *params,
+			      struct answer *answer)
+{
+	int ret = director_dest_edit(handling->director, &params->service.key, &params->server,
+				     &answer->result.err);
+
+	return ret ? refused(answer, ret) : follow(handling, answer);
+}
+
+static int server_delete_handle(const struct handling *handling, const struct params *params,
+				struct answer *answer)
+{
+	int ret = director_dest_del(handling->director, &params->service.key, &params->server,
+				    &answer->result.err);
+
+	return ret ? refused(answer, ret) : follow(handling, answer);
+}
+
+static int flush_handle(const struct handling *handling, const struct params *params,
+			struct answer *answer)
+{
+	int ret = director_flush(handling->director, &answer->result.err);
+
+	(void)params;
+	return ret ? refused(answer, ret) : follow(handling, answer);
+}
+
+static void zero(_Atomic uint64_t *counter)
+{
+	atomic_store_explicit(counter, 0, memory_order_relaxed);
+}
+
+/* Workers add atomically, so nothing that comes later is lost. */
+static void traffic_zero(struct traffic *traffic)
+{
+	zero(&traffic->conns);
+	zero(&traffic->in_pkts);
+	zero(&traffic->out_pkts);
+	zero(&traffic->in_bytes);
+	zero(&traffic->out_bytes);
+}
+
+static int service_zero(struct service *svc, void *data)
+{
+	struct dest *dest;
+
+	(void)data;
+	traffic_zero(&svc->traffic);
+	cds_list_for_each_entry (dest, &svc->dests, list)
+		traffic_zero(&dest->traffic);
+	return 0;
+}
+
+static int zero_handle(const struct handling *handling, const struct params *params,
+		       struct answer *answer)
+{
+	struct service *svc;
+
+	if (params->has_service) {
+		svc = find(handling, &params->service.key);
+		return svc ? service_zero(svc, NULL) : refuse(answer, -ESRCH, "no such service");
+	}
+	rcu_read_lock();
+	services_each(director_services(handling->director), service_zero, NULL);
+	rcu_read_unlock();
+	return 0;
+}
+
+static int services_handle(const struct handling *handling, const struct params *params,
+			   struct answer *answer)
+{
+	const struct service_key *key = params->has_service ? &params->service.key : NULL;
+
+	if (key && !find(handling, key))
+		return refuse(answer, -ESRCH, "no such service");
+	answer->listing = listing_services(handling->director, key, params->counters);
+	return answer->listing ? 0 : refuse(answer, -ENOMEM, "no memory for the listing");
+}
+
+static int connections_handle(const struct handling *handling, const struct params *params,
+			      struct answer *answer)
+{
+	(void)params;
+	answer->listing = listing_connections(handling->director);
+	return answer->listing ? 0 : refuse(answer, -ENOMEM, "no memory for the listing");
+}
+
+/* Answers with {name: value}. */
+static int answer_row(struct answer *answer, const char *name, json_t *value)
+{
+	answer->row = json_pack("{s:o}", name, value);
+	return answer->row ? 0 : refuse(answer, -ENOMEM, "no memory for the answer");
+}
+
+static uint32_t seconds(const _Atomic uint32_t *timeout)
+{
+	return atomic_load_explicit(timeout, memory_order_relaxed);
+}
+
+static int timeouts_handle(const struct handling *handling, const struct params *params,
+			   struct answer *answer)
+{
+	const struct proto_timeouts *timeouts = director_timeouts(handling->director);
+	const struct timeouts_spec spec = {
+		.tcp = seconds(&timeouts->tcp[TCP_ESTAB]),
+		.tcpfin = seconds(&timeouts->tcp[TCP_FINWAIT]),
+		.udp = seconds(&timeouts->udp),
+	};
+
+	(void)params;
+	return answer_row(answer, "timeouts", timeouts_to_json(&spec));
+}
+
+static int timeouts_set_handle(const struct handling *handling, const struct params *params,
+			       struct answer *answer)
+{
+	const struct timeouts_spec *spec = &params->timeouts;
+
+	(void)answer;
+	proto_timeouts_set(director_timeouts(handling->director), spec->tcp, spec->tcpfin,
+			   spec->udp);
+	return 0;
+}
+
+static int status_handle(const struct handling *handling, const struct params *params,
+			 struct answer *answer)
+{
+	(void)params;
+	return answer_row(answer, "status", handling->status(handling->data));
+}
+
+static int explain_handle(const struct handling *handling, const struct params *params,
+			  struct answer *answer)
+{
+	return answer_row(answer, "explain",
+			  explanation_json(handling->director, &params->flow, params->mark));
+}
+
+static const struct handler {
+	const char *name;
+	unsigned int members;
+	int (*run)(const struct handling *handling, const struct params *params,
+		   struct answer *answer);
+} handlers[] = {
+	{"service-add", MEMBER_SERVICE | MEMBER_ENGINE, service_add_handle},
+	{"service-edit", MEMBER_SERVICE | MEMBER_ENGINE, service_edit_handle},
+	{"service-delete", MEMBER_KEY, service_delete_handle},
+	{"server-add", MEMBER_KEY | MEMBER_SERVER, server_add_handle},
+	{"server-edit", MEMBER_KEY | MEMBER_SERVER, server_edit_handle},
+	{"server-delete", MEMBER_KEY | MEMBER_SERVER, server_delete_handle},
+	{"flush", 0, flush_handle},
+	{"zero", MEMBER_KEY_MAYBE, zero_handle},
+	{"services", MEMBER_KEY_MAYBE | MEMBER_COUNTERS, services_handle},
+	{"connections", 0, connections_handle},
+	{"timeouts", 0, timeouts_handle},
+	{"timeouts-set", MEMBER_TIMEOUTS, timeouts_set_handle},
+	{"status", 0, status_handle},
+	{"explain", MEMBER_FLOW, explain_handle},
+};
+
+static const struct handler *handler_find(const char *name)
+{
+	for (size_t i = 0; name && i < sizeof(handlers) / sizeof(handlers[0]); i++)
+		if (!strcmp(handlers[i].name, name))
+			return &handlers[i];
+	return NULL;
+}
+
+void request_answer(const struct handling *handling, const json_t *request, struct answer *answer)
+{
+	const struct handler *handler =
+		handler_find(json_string_value(json_object_get(request, "command")));
+	struct params params = {0};
+	int ret;
+
+	*answer = (struct answer){0};
+	if (!handler) {
+		answer->result.code =
+			refuse_own(answer, -ENOSYS, "this nfvsd knows no such command", "");
+		return;
+	}
+	ret = read_params(request, handler->members, &params, &answer->result.err);
+	if (ret)
+		answer->result.own = true;
+	else
+		ret = handler->run(handling, &params, answer);
+	answer->result.code = ret;
+	free(params.service.matches);
+}

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Scenarios: what they are written in, how one is made up, and how a long one is cut short.
+
+A scenario is lines of text. A line that begins with a dash is for ipvsadm and nfvsadm; the others:
+
+    connect NAME CLIENT:PORT VIRTUAL:PORT [close]   a TCP connection, kept open or closed at once
+    send NAME                                       something to say over it, and an answer
+    close NAME [client|server|reset|half]           who closes first; half: only the client
+    udp NAME CLIENT:PORT VIRTUAL:PORT               a datagram, and an answer
+
+Addresses are names: C1 C2 C3 are clients, VIP and VIP2 virtual, RS1 RS2 RS3 servers (TCP ports 8080
+and 8081, UDP 5300 and 5301), each with a 6 behind it for IPv6. FWM is the firewall mark that packets
+to VIP2 carry. Every run gets addresses of its own, so that nothing is left from the one before.
+"""
+import ipaddress
+import random
+import re
+
+NAMES = re.compile(r"\b(C[123]|VIP2?|RS[123])(6?)\b")
+
+
+class Names:
+    """The addresses of run number @run"""
+
+    def __init__(self, run):
+        if run >= 1 << 14:
+            raise ValueError("too many runs")
+        self.mark = run
+        self.addresses = {}
+        for i, name in enumerate(("VIP", "VIP2", "C1", "C2", "C3")):
+            net, net6 = (("10.9.0.0", "fd09::"), ("10.8.0.0", "fd08::"))[i >= 2]
+            self.addresses[name] = ipaddress.ip_address(net) + run * 4 + i % 2 + (i == 4) * 2
+            self.addresses[name + "6"] = ipaddress.ip_address(net6) + run * 4 + i % 2 + (i == 4) * 2
+        for i in (1, 2, 3):
+            self.addresses[f"RS{i}"] = ipaddress.ip_address(f"10.2.0.1{i}")
+            self.addresses[f"RS{i}6"] = ipaddress.ip_address(f"fd00:2::1{i}")
+
+    def text(self, line):
+        """The line with addresses in place of names, as the tools want them"""
+        def address(match):
+            found = self.addresses[match[0]]
+            return f"[{found}]" if found.version == 6 else str(found)
+
+        return NAMES.sub(address, line).replace("FWM", str(self.mark))
+
+    def endpoint(self, word):
+        name, _, port = word.rpartition(":")
+        return str(self.addresses[name]), int(port)
+
+    def is_virtual(self, word):
+        """Is this a virtual address of the run, as a list of connections shows it?"""
+        mine = {self.text(name) for name in ("VIP", "VIP2", "VIP6", "VIP26")}
+        mine.add(str(ipaddress.ip_address(self.mark)))
+        return word.rpartition(":")[0] in mine
+
+
+def read(path):
+    with open(path) as file:
+        lines = (line.strip() for line in file)
+        return [line for line in lines if line and not line.startswith("#")]
+
+
+class Maker:
+    """Makes up lines, one at a time, from what it has made up before"""
+
+    def __init__(self, seed, scheduler):
+        self.random = random.Random(f"{seed} {scheduler}")
+        self.scheduler = scheduler
+        self.services = {}  # "-t VIP:80": servers, weight by "RS1:8080"
+        self.open = []
+        self.flows = {}
+        self.serial = 0
+        self.first = [f"-A -t VIP:80 -s {scheduler}"]
+        self.services["-t VIP:80"] = {}
+        for server in self.random.sample(("RS1:8080", "RS2:8080", "RS3:8080"), 3):
+            self.first.append(self.add("-t VIP:80", server))
+
+    def weight(self):
+        return self.random.choice((0, 1, 1, 1, 2, 2, 3, 4, 5, 7, 10))
+
+    def add(self, service, server):
+        weight = self.services[service].setdefault(server, self.weight())
+        return f"-a {service} -r {server} -m -w {weight}"
+
+    def new(self, kind):
+        self.serial += 1
+        name = f"{kind}{self.serial}"
+        return name, f"C{self.random.randint(1, 3)}:{20000 + self.serial}"
+
+    def make_connect(self):
+        name, source = self.new("c")
+        target = self.random.choice([s for s in self.services if s.startswith("-t")] or ["-t VIP:80"])
+        self.open.append(name)
+        return f"connect {name} {source} {target[3:]}"
+
+    def make_connect_close(self):
+        return self.make_connect() + " close"
+
+    def make_close(self):
+        if not self.open:
+            return self.make_connect()
+        how = self.random.choice(("client", "client", "server", "reset", "half"))
+        name = self.random.choice(self.open)
+        if how != "half":
+            self.open.remove(name)
+        return f"close {name} {how}"
+
+    def make_send(self):
+        return f"send {self.random.choice(self.open)}" if self.open else self.make_connect()
+
+    def make_udp(self):
+        targets = [s for s in self.services if s.startswith("-u")]
+        if self.flows and self.random.random() < 0.4:
+            return self.flows[self.random.choice(list(self.flows))]
+        if not targets:
+            return self.make_service()
+        name, source = self.new("u")
+        self.flows[name] = f"udp {name} {source} {self.random.choice(targets)[3:]}"
+        return self.flows[name]
+
+    def make_service(self):
+        key = self.random.choice(("-t VIP:80", "-t VIP:81", "-t VIP2:80", "-u VIP:53", "-u VIP2:53"))
+        scheduler = self.scheduler if self.random.random() < 0.8 else \
+            self.random.choice(("rr", "wrr", "lc", "wlc"))
+        persistent = self.random.choice(("", "", "", " -p 300"))
+        if key in self.services and self.random.random() < 0.5:
+            return f"-E {key} -s {scheduler}{persistent}"
+        self.services.setdefault(key, {})
+        return f"-A {key} -s {scheduler}{persistent}"  # there already: refused
+
+    def make_remove_service(self):
+        key = self.random.choice(list(self.services) or ["-t VIP:80"])
+        if key != "-t VIP:80":
+            self.services.pop(key)
+        return f"-D {key}" if key != "-t VIP:80" else f"-Z {key}"
+
+    def server_of(self, service):
+        tcp = service.startswith("-t")
+        return f"RS{self.random.randint(1, 3)}:" + self.random.choice(
+            ("8080", "8080", "8081") if tcp else ("5300", "5300", "5301"))
+
+    def make_add(self):
+        service = self.random.choice(list(self.services))
+        return self.add(service, self.server_of(service))
+
+    def make_edit(self):
+        service = self.random.choice(list(self.services))
+        server = self.random.choice(list(self.services[service]) or [self.server_of(service)])
+        return f"-e {service} -r {server} -m -w {self.weight()}"
+
+    def make_delete(self):
+        service = self.random.choice(list(self.services))
+        server = self.random.choice(list(self.services[service]) or [self.server_of(service)])
+        self.services[service].pop(server, None)
+        return f"-d {service} -r {server}"
+
+    def line(self):
+        if self.first:
+            return self.first.pop(0)
+        makers = {self.make_connect: 30, self.make_connect_close: 12, self.make_close: 18,
+                  self.make_send: 5, self.make_udp: 10, self.make_service: 4,
+                  self.make_remove_service: 2, self.make_add: 6, self.make_edit: 9,
+                  self.make_delete: 4}
+        return self.random.choices(list(makers), makers.values())[0]()
+
+
+def shrink(lines, fails, patience):
+    """The shortest part of the scenario that still fails, found by leaving out ever smaller pieces;
+    patience() says when enough time went by."""
+    size = len(lines) // 2
+    while size:
+        at = 0
+        while at < len(lines) and patience():
+            less = lines[:at] + lines[at + size:]
+            if fails(less):
+                lines = less
+            else:
+                at += size
+        size = size // 2
+    return lines

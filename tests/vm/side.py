@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One of the two directors that are compared: IPVS with ipvsadm, or nfvsd with nfvsadm.
+
+Both tools get the same words, on the standard input of one "-R" that stays open. What a line had to
+say ends where the answer to the next begins, a command that is always refused.
+"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+import wire
+from lab import Lab
+
+MARK = "--stop-daemon master"
+MARK_ANSWER = "No daemon is running\n"
+LISTS = ("-Ln", "-Lcn", "-Ln --stats --exact")
+
+
+class Tool:
+    """ipvsadm or nfvsadm, reading commands"""
+
+    def __init__(self, namespace, words):
+        self.namespace, self.words = namespace, words
+        self.process = None
+        self.text = b""
+
+    def start(self):
+        self.process = self.namespace.spawn(
+            ["stdbuf", "-oL", *self.words, "-R"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT)
+        self.text = b""
+
+    def write(self, *lines):
+        """Has these lines done, one after the other; read() as many answers."""
+        if not self.process:
+            self.start()
+        self.process.stdin.write("".join(f"{line}\n{MARK}\n" for line in lines).encode())
+        self.process.stdin.flush()
+
+    def read(self):
+        mark = MARK_ANSWER.encode()
+        while mark not in self.text:
+            more = os.read(self.process.stdout.fileno(), 65536)
+            if not more:  # an argument error ends it, as it should
+                text = self.text.decode() + f"(ends with status {self.process.wait()})\n"
+                self.process.stdin.close()
+                self.process.stdout.close()
+                self.process = None
+                return text
+            self.text += more
+        text, _, self.text = self.text.partition(mark)
+        return text.decode()
+
+
+def director_ipvs(lab, _):
+    subprocess.run(["modprobe", "-a", "ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_lc", "ip_vs_wlc"],
+                   check=True)
+    with open("/proc/sys/kernel/printk", "w") as file:
+        file.write("3")  # it complains on the console whenever there is no server to be had
+    lab["dir"].sysctl(1, "ipv4/ip_forward", "ipv6/conf/all/forwarding")
+    return ["ipvsadm"], None
+
+
+def director_nfvs(lab, folder):
+    build = os.environ.get("B", os.path.join(os.path.dirname(__file__), "../../build"))
+    path = tempfile.mkdtemp(dir=folder)
+    with open(f"{path}/nfvs.conf", "w") as file:
+        file.write("director = { workers = 2; };\n")
+    with open(f"{path}/log", "w") as log:
+        daemon = lab["dir"].spawn([f"{build}/nfvsd", "-c", f"{path}/nfvs.conf", "-s", f"{path}/sock"],
+                                  stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    end = time.monotonic() + 30
+    while "nfvsd: ready" not in open(f"{path}/log").read():
+        if daemon.poll() is not None or time.monotonic() > end:
+            sys.exit("nfvsd did not start:\n" + open(f"{path}/log").read())
+        time.sleep(0.05)
+    return ["env", f"NFVS_SOCKET={path}/sock", f"{build}/nfvsadm"], daemon
+
+
+DIRECTORS = {"ipvs": director_ipvs, "nfvs": director_nfvs}
+
+
+class Side:
+    def __init__(self, kind, loop, folder):
+        self.kind = kind
+        self.lab = Lab()
+        words, self.daemon = DIRECTORS[kind](self.lab, folder)
+        self.tool = Tool(self.lab["dir"], words)
+        self.clients = wire.Clients(loop, self.lab, ("rs1", "rs2", "rs3"))
+
+    def close(self):
+        if self.tool.process:
+            self.tool.process.kill()
+        if self.daemon:
+            self.daemon.terminate()
+            self.daemon.wait()
+
+
+def connections(text, mine):
+    """The rows of -Lcn that belong to this run, in order and without what passes by itself"""
+    rows = (line.split() for line in text.splitlines()[2:])
+    return "\n".join(sorted(" ".join(row[:1] + row[2:]) for row in rows if mine.is_virtual(row[4])))
+
+
+def counters(text):
+    """The rows of --stats. A stream's packets depend on when each end got to run; its connections,
+    and everything about datagrams, do not."""
+    rows, datagrams = [], False
+    for line in text.splitlines()[3:]:
+        row = line.split()
+        if row[0] != "->":
+            datagrams = row[0] == "UDP"
+        rows.append(" ".join(row if datagrams else row[:3]))
+    return "\n".join(rows)
+
+
+def snapshot(side, mine):
+    """What the director has to say about itself: name of the list, text"""
+    services, conns, stats = (side.tool.read() for _ in LISTS)
+    return [("-Ln", services), ("-Lcn", connections(conns, mine)), ("--stats", counters(stats))]
+
+
+def usable(services, target, server):
+    """Does the service in this -Ln have this server at all? Packets to others are dropped."""
+    block = re.split(r"\n(?=\w)", services)
+    return any(part.split()[1] == target and f"-> {server}:" in part for part in block)
