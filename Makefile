@@ -107,8 +107,8 @@ SOURCES := $(wildcard $(DIRS:=/*.[ch]) tests/unit/*.[ch] tests/fuzz/*.c tests/to
 lint: deps ## both compilers without a warning, formatting, include direction, lengths
 	@$(MAKE) --no-print-directory -s lint-run
 lint-run: $(DIRS:%=lint-%)
-	@$(MAKE) --no-print-directory -s B=build/gcc WERROR=1 CC=gcc all
-	@$(MAKE) --no-print-directory -s B=build/clang WERROR=1 CC=clang all
+	@$(MAKE) --no-print-directory -s B=build/gcc WERROR=1 CC=gcc all lint-objects
+	@$(MAKE) --no-print-directory -s B=build/clang WERROR=1 CC=clang all lint-objects
 	@for h in $(wildcard $(DIRS:=/*.h)); do \
 		$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -Werror -fsyntax-only -x c $$h || exit 1; done
 	@clang-format --dry-run --Werror $(SOURCES)
@@ -120,6 +120,7 @@ lint-run: $(DIRS:%=lint-%)
 		print FILENAME ":" at ": over 100 lines"; bad = 1 } at = 0 } END { exit bad }' \
 		$(wildcard $(DIRS:=/*.c)) /dev/null
 	@echo "lint: ok"
+lint-objects: $(addsuffix .o,$(TESTS) $(STRESS) $(FUZZ) $(TOOLS))
 $(DIRS:%=lint-%): lint-%:
 	@may=$$(echo $* $(or $(MAY_$*),lvs lib) | tr ' ' '|'); \
 	! grep -n '#include "' $(wildcard $*/*.[ch]) /dev/null | grep -vE "\"($$may)/"
@@ -166,6 +167,6 @@ $(B)/nfvs.conf.5: docs/nfvs.conf.5.in $(B)/tests/tools/confkeys
 	$(B)/tests/tools/confkeys < $< | sed 's|@VERSION@|$(VERSION)|g' > $@
 
 .PHONY: all help deps deps-demo deps-bench demo check check-programs san-programs stress-programs \
-	fuzz-programs unit netns san tsan fuzz bench lint lint-run $(DIRS:%=lint-%) format install uninstall clean
+	fuzz-programs unit netns san tsan fuzz bench lint lint-run lint-objects $(DIRS:%=lint-%) format install uninstall clean
 .SECONDARY:
 -include $(OBJS:.o=.d) $(MAINS:.o=.d) $(TESTS:=.d) $(STRESS:=.d) $(FUZZ:=.d) $(TOOLS:=.d)

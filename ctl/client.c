@@ -167,6 +167,17 @@ static json_t *client_receive(struct client *client, struct error *err)
 	return json;
 }
 
+/* The end of an answer. That we may not ask at all is no answer. */
+static int client_result(const struct client *client, const json_t *line, struct result *result,
+			 struct error *err)
+{
+	int ret = result_from_json(line, result, err);
+
+	if (!ret && result->own && result->code == -EPERM)
+		ret = error_set(err, -EPERM, "nfvsd at %s: %s", client->path, result->err.text);
+	return ret;
+}
+
 /* Takes the answer to a request, line by line. */
 static int client_answer(struct client *client,
 			 int (*row)(const json_t *row, void *data, struct error *err), void *data,
@@ -182,7 +193,7 @@ static int client_answer(struct client *client,
 			return -EBADMSG;
 		last = json_is_result(line);
 		if (last)
-			ret = result_from_json(line, result, err);
+			ret = client_result(client, line, result, err);
 		else if (row)
 			ret = row(line, data, err);
 		json_decref(line);

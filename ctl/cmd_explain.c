@@ -97,17 +97,25 @@ static const char *end_text(char buf[ADDR_STRLEN], const json_t *json, const cha
 	return buf;
 }
 
+static void print_match(const json_t *match)
+{
+	json_int_t first = number(match, "first"), last = number(match, "last");
+
+	printf("its group has %s %s port", text(match, "protocol"), text(match, "address"));
+	if (first == last)
+		printf(" %" PRId64, (int64_t)first);
+	else
+		printf("s %" PRId64 "-%" PRId64, (int64_t)first, (int64_t)last);
+}
+
 static void print_why(const json_t *found)
 {
 	const char *why = text(found, "why");
-	const json_t *match = json_object_get(found, "match");
 
 	if (!strcmp(why, "mark"))
 		printf("the packet's mark is %" PRId64, (int64_t)number(found, "mark"));
 	else if (!strcmp(why, "group"))
-		printf("a match of the group marks it: %s %s ports %" PRId64 "-%" PRId64,
-		       text(match, "protocol"), text(match, "address"),
-		       (int64_t)number(match, "first"), (int64_t)number(match, "last"));
+		print_match(json_object_get(found, "match"));
 	else if (!strcmp(why, "address"))
 		printf("its address and port");
 	else if (!strcmp(why, "ftp"))

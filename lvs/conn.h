@@ -36,7 +36,6 @@ struct conn {
 	_Atomic uint32_t timeout;  /* ms: life after each packet, by state */
 	uint32_t fwmark;	   /* of the service, or 0 */
 	_Atomic uint64_t expires;  /* ms, the caller's clock */
-	_Atomic uint64_t in_pkts;
 	struct rcu_head rcu;
 };
 

@@ -101,13 +101,16 @@ static void conn_track(struct direct *d, struct conn *conn, const struct pkt *pk
 	uint32_t timeout;
 
 	flags = atomic_load_explicit(&conn->flags, memory_order_relaxed);
-	state = before = atomic_load_explicit(&conn->state, memory_order_relaxed);
+	before = atomic_load_explicit(&conn->state, memory_order_relaxed);
 	if (pkt->dir == PKT_OUT)
 		dir = PROTO_OUTPUT;
 	else if (flags & CONN_NOOUTPUT)
 		dir = PROTO_INPUT_ONLY;
 	timeout = proto->timeout(d->timeouts, before) * 1000;
-	if (proto->next(before, dir, pkt) == before && !conn->control && !(flags & CONN_NOOUTPUT) &&
+	if (conn->control)
+		template_assure(conn->control, proto, proto->next(before, dir, pkt), pkt);
+	if (proto->next(before, dir, pkt) == before &&
+	    !(dir == PROTO_OUTPUT && (flags & CONN_NOOUTPUT)) &&
 	    atomic_load_explicit(&conn->timeout, memory_order_relaxed) == timeout) {
 		conn_touch(conn, d->now);
 		return;
@@ -125,8 +128,6 @@ static void conn_track(struct direct *d, struct conn *conn, const struct pkt *pk
 		conn_set_timeout(d->conns, conn, proto->timeout(d->timeouts, state) * 1000, d->now);
 	}
 	conn_unlock(conn);
-	if (conn->control)
-		template_assure(conn->control, proto, state, pkt);
 }
 
 /*

@@ -16,16 +16,11 @@ bool template_valid(const struct conn *template)
 	return atomic_load_explicit(&template->dest->flags, memory_order_relaxed) & DEST_AVAILABLE;
 }
 
-/* The firewall mark written as an address: 0.0.0.N, or ::N. */
-static union addr mark_addr(uint8_t af, uint32_t mark)
+/* The firewall mark written as an address, in the first word of either family, as IPVS lists it:
+ * 0.0.0.N, or [N::]. */
+static union addr mark_addr(uint32_t mark)
 {
-	union addr addr = {0};
-
-	if (af == AF_INET)
-		addr.ip = htonl(mark);
-	else
-		addr.ip6[3] = htonl(mark);
-	return addr;
+	return (union addr){.ip = htonl(mark)};
 }
 
 struct flow template_key(const struct service *svc, const struct flow *flow)
@@ -36,7 +31,7 @@ struct flow template_key(const struct service *svc, const struct flow *flow)
 	key.saddr = addr_network(flow->af, &flow->saddr, netmask);
 	if (svc->key.fwmark) {
 		key.protocol = IPPROTO_IP;
-		key.daddr = mark_addr(flow->af, svc->key.fwmark);
+		key.daddr = mark_addr(svc->key.fwmark);
 	} else if (flow->dport == svc->key.port && svc->key.port != htons(FTP_PORT)) {
 		key.dport = flow->dport;
 	}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Garbage from clients and servers, under the address sanitizer if that build exists: the daemon lives,
-# counts what it drops by reason, and goes on serving. NFVS_FLOOD_SECONDS: how long (10).
+# counts what it drops by reason, and goes on serving. NFVS_FLOOD_SECONDS: how long (30).
 
 load common
 
@@ -39,8 +39,8 @@ drops() {
 	adm status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["drops"][sys.argv[1]])' "$1"
 }
 
-@test "a flood of garbage for ${NFVS_FLOOD_SECONDS:-10} s" {
-	local seconds=${NFVS_FLOOD_SECONDS:-10}
+@test "a flood of garbage for ${NFVS_FLOOD_SECONDS:-30} s" {
+	local seconds=${NFVS_FLOOD_SECONDS:-30}
 
 	serves
 	spawn flood1 client python3 "$LAB_SRC/flood.py" "$seconds" eth0 "$(mac br-c)" 10.1.0.2 $VIP fd00:1::2 $VIP6 80 client 1

@@ -115,7 +115,8 @@ finish() {
 
 # The same, but ends it: stop NAME [SIGNAL]
 stop() {
-	running "$1" && signal "$1" "${2:-TERM}"
+	# It may end by itself at this very moment.
+	running "$1" && signal "$1" "${2:-TERM}" 2>/dev/null || true
 	finish "$1"
 }
 
@@ -412,9 +413,11 @@ load_more() {
 	await 20 load_reached "$1" $(($(load_count "$1") + $2))
 }
 
-# Ends the load and prints the lines of requests that failed, at most ten.
+# Ends the load and prints the lines of requests that failed, at most ten. The last line may be one
+# that the end cut off.
 load_stop() {
-	stop "$1" TERM
+	stop "$1" TERM || true
+	[[ -z $(tail -c 1 "$LAB_DIR/$1.log") ]] || sed -i '$d' "$LAB_DIR/$1.log"
 	grep -v '^200 1 ' "$LAB_DIR/$1.log" | head
 	return 0
 }

@@ -68,7 +68,7 @@ teardown() {
 	hold hold1 3 $VIP 90
 	fetch client 2 http://$VIP:90/
 	has "$(adm -Ln)" "^TCP  $VIP:90 rr\$"
-	has "$(adm -Ln)" '^  -> 10\.2\.0\.11:8080              Masq    1      3          2         $'
+	has "$(adm -Ln)" '^  -> 10\.2\.0\.11:8080               Masq    1      3          2         $'
 	is "$(adm -Lcn | grep -c '^TCP 1[45]:[0-9][0-9]  ESTABLISHED 10\.1\.0\.2:.* 10\.1\.0\.100:90 .* 10\.2\.0\.11:8080')" 3
 	is "$(adm -Lcn | grep -c "TIME_WAIT .* $VIP:90 ")" 2
 }

@@ -56,7 +56,7 @@ download() {
 	service -t $VIP:9001 rr 9001 1
 	await 5 on rs1 sh -c 'ss -ltn | grep -q :9001'
 	is "$(head -c 1000000 /dev/zero | on client socat -t 10 - "TCP:$VIP:9001")" 1000000
-	stop_spawned both
+	finish both
 }
 
 @test "100 MB from the server, IPv4" {

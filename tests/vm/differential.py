@@ -17,6 +17,8 @@ import side
 import wire
 
 SCHEDULERS = "rr,wrr,lc,wlc"
+COUNTED = 25  # steps between comparisons of counters: IPVS adds them up every two seconds only
+PATIENCE = 5  # seconds
 
 
 class Mismatch(Exception):
@@ -62,11 +64,6 @@ class Run:
         self.steps = 0
         self.targets = {}  # of connections: service and server
         self.services = ""  # as the left side lists them
-        if pair.runs % 16 == 1:
-            self.mark()
-
-    def mark(self):
-        """Firewall marks for this run and those that follow"""
 
     def step(self, line):
         self.steps += 1
@@ -78,7 +75,10 @@ class Run:
             self.traffic(["close", words[1], "client"])
         else:
             self.traffic(words)
-        self.compare()
+        self.compare(self.steps % COUNTED == 0)
+
+    def end(self):
+        self.compare(True)
 
     def same(self, what, texts):
         if texts[0] != texts[1]:
@@ -124,16 +124,11 @@ class Run:
         return server in self.names.addresses and \
             side.usable(self.services, target, self.names.text(server))
 
-    def lists(self):
-        for one in self.pair.sides:
-            one.tool.write(*side.LISTS)
-        return [side.snapshot(one, self.names) for one in self.pair.sides]
-
-    def compare(self, patience=5):
+    def compare(self, counted):
         """What runs by itself (acknowledgements, timers) may need a moment to be the same"""
-        end = time.monotonic() + patience
+        end = time.monotonic() + PATIENCE
         while True:
-            left, right = self.lists()
+            left, right = side.snapshots(self.pair.sides, self.names, counted)
             if left == right or time.monotonic() > end:
                 break
             self.pair.loop.turn(0.05)
@@ -147,6 +142,7 @@ def mismatch_of(pair, lines):
     try:
         for line in lines:
             run.step(line)
+        run.end()
     except Mismatch as mismatch:
         return mismatch
     return None
@@ -180,6 +176,7 @@ def play_random(pair, seed, scheduler, steps, seconds):
         for _ in range(steps):
             lines.append(maker.line())
             run.step(lines[-1])
+        run.end()
     except Mismatch as mismatch:
         explain(pair, f"seed {seed} {scheduler}", lines, mismatch, seconds)
         return False

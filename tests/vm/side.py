@@ -16,7 +16,8 @@ from lab import Lab
 
 MARK = "--stop-daemon master"
 MARK_ANSWER = "No daemon is running\n"
-LISTS = ("-Ln", "-Lcn", "-Ln --stats --exact")
+LISTS = ("-Ln", "-Lcn")
+COUNTERS = "-Ln --stats --exact"
 
 
 class Tool:
@@ -117,10 +118,17 @@ def counters(text):
     return "\n".join(rows)
 
 
-def snapshot(side, mine):
-    """What the director has to say about itself: name of the list, text"""
-    services, conns, stats = (side.tool.read() for _ in LISTS)
-    return [("-Ln", services), ("-Lcn", connections(conns, mine)), ("--stats", counters(stats))]
+def snapshots(sides, mine, counted):
+    """For each side what it has to say about itself: names of lists, and their texts"""
+    lists = LISTS + ((COUNTERS,) if counted else ())
+    for side in sides:
+        side.tool.write(*lists)
+    for side in sides:
+        texts = [side.tool.read() for _ in lists]
+        texts[1] = connections(texts[1], mine)
+        if counted:
+            texts[2] = counters(texts[2])
+        yield list(zip(lists, texts))
 
 
 def usable(services, target, server):

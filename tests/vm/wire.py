@@ -20,6 +20,18 @@ FAILURES = {errno.ECONNREFUSED: "refused", errno.ECONNRESET: "reset",
             errno.EHOSTUNREACH: "unreachable", errno.EPIPE: "reset"}
 
 
+def failure(sock, error):
+    """The word for an error of recv() or send(); None if there was nothing yet. An ICMP error that
+    came while a system call had the socket is only in its error queue."""
+    number = error.errno
+    if number == errno.EAGAIN:
+        try:
+            number = struct.unpack_from("I", sock.recvmsg(0, 512, socket.MSG_ERRQUEUE)[1][0][2])[0]
+        except BlockingIOError:
+            return None
+    return FAILURES.get(number, os.strerror(number))
+
+
 class Pending:
     """result: a word once it is there, None before"""
 
@@ -112,25 +124,15 @@ class Client:
     def readable(self):
         try:
             data = self.sock.recv(4096)
-        except BlockingIOError:
-            return self.refused()
         except OSError as error:
-            return self.end(FAILURES.get(error.errno, error.strerror))
+            how = failure(self.sock, error)
+            return how and self.end(how)
         if not data:
             return self.end("ended")
         self.text += data
         if self.text.endswith(b"\n"):
             self.answer.result = self.text.decode().strip()
             self.text = b""
-
-    def refused(self):
-        """An ICMP error that came while connect() was still at work does not end it, but is kept"""
-        try:
-            control = self.sock.recvmsg(4096, 512, socket.MSG_ERRQUEUE)[1]
-        except BlockingIOError:
-            return
-        number = struct.unpack_from("I", control[0][2])[0]
-        self.end(FAILURES.get(number, os.strerror(number)))
 
     def reset(self):
         if not self.ended.result:
@@ -147,7 +149,7 @@ class Client:
         try:
             self.sock.send(b"who?\n")
         except OSError as error:
-            self.end(FAILURES.get(error.errno, error.strerror))
+            self.end(failure(self.sock, error) or "full")
         return self.answer
 
 
@@ -224,13 +226,13 @@ class Clients:
             try:
                 pending.result = sock.recv(4096).decode()
             except OSError as error:
-                pending.result = FAILURES.get(error.errno, error.strerror)
+                pending.result = failure(sock, error)
 
         self.wire.selector.modify(sock, selectors.EVENT_READ, receive)
         try:
             sock.send(b"who?")
         except OSError as error:
-            pending.result = FAILURES.get(error.errno, error.strerror)
+            pending.result = failure(sock, error)
         return pending
 
     def send(self, name):
