@@ -53,6 +53,81 @@ static int services_duplicate(const struct reader *reader, const config_setting_
 			    place.line);
 }
 
+/* One range of a firewall-mark group, and its service's place in the list. */
+struct claim {
+	const struct match *match;
+	unsigned int service;
+};
+
+static int claim_compare(const void *a, const void *b)
+{
+	const struct match *x = ((const struct claim *)a)->match;
+	const struct match *y = ((const struct claim *)b)->match;
+	int order = addr_compare(&x->addr, &y->addr);
+
+	if (x->af != y->af || x->protocol != y->protocol)
+		return ((int)x->af - (int)y->af) * 256 + (int)x->protocol - (int)y->protocol;
+	return order ? order : (int)x->first - (int)y->first;
+}
+
+/* The line of the later of two services that claim one packet, which names the other. */
+static int claim_fault(const struct reader *reader, const config_setting_t *list,
+		       const struct claim *a, const struct claim *b)
+{
+	const struct match *match = b->match; /* begins where the overlap does */
+	const config_setting_t *at;
+	char text[ADDR_STRLEN];
+	struct place place;
+
+	if (a->service > b->service) {
+		const struct claim *swap = a;
+
+		a = b;
+		b = swap;
+	}
+	at = config_setting_get_elem(list, a->service);
+	place = source_place(reader->source, config_setting_source_line(at));
+	at = group_at(config_setting_get_elem(list, b->service), "match");
+	return reader_fault(reader, at, "match: %s %s belongs to another fwmark already: %s:%u",
+			    protocol_name(match->protocol),
+			    addr_format_port(text, match->af, &match->addr, htons(match->first)),
+			    place.file, place.line);
+}
+
+/* No packet may belong to two firewall-mark groups. */
+static int groups_overlap(const struct reader *reader, const config_setting_t *list,
+			  const struct conf *conf)
+{
+	struct claim *claims, *last;
+	size_t len = 0, n = 0;
+	int ret = 0;
+
+	for (size_t i = 0; i < conf->services_len; i++)
+		len += conf->services[i].spec.matches_len;
+	claims = calloc(len + 1, sizeof(*claims));
+	if (!claims)
+		return error_set(reader->err, -ENOMEM, "no memory");
+	for (unsigned int i = 0; i < conf->services_len; i++)
+		for (size_t k = 0; k < conf->services[i].spec.matches_len; k++)
+			claims[n++] = (struct claim){&conf->services[i].spec.matches[k], i};
+	qsort(claims, len, sizeof(*claims), claim_compare);
+	last = claims; /* reaches furthest of those that its service has in a row */
+	for (size_t i = 1; !ret && i < len; i++) {
+		const struct match *x = last->match, *y = claims[i].match;
+
+		if (x->af == y->af && x->protocol == y->protocol &&
+		    addr_equal(&x->addr, &y->addr) && y->first <= x->last) {
+			if (last->service != claims[i].service)
+				ret = claim_fault(reader, list, last, &claims[i]);
+			if (y->last <= x->last)
+				continue;
+		}
+		last = &claims[i];
+	}
+	free(claims);
+	return ret;
+}
+
 static int services_read(const struct reader *reader, const config_setting_t *list,
 			 struct conf *conf)
 {
@@ -69,7 +144,9 @@ static int services_read(const struct reader *reader, const config_setting_t *li
 		ret = model_read(reader, &conf->director,
 				 config_setting_get_elem(list, (unsigned int)i),
 				 &conf->services[i]);
-	return ret ? ret : services_duplicate(reader, list, conf);
+	if (!ret)
+		ret = services_duplicate(reader, list, conf);
+	return ret ? ret : groups_overlap(reader, list, conf);
 }
 
 static int conf_read(const struct reader *reader, const config_setting_t *root, struct conf *conf)

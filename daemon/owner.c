@@ -97,10 +97,11 @@ const char *owner_of_portid(char buf[OWNER_STRLEN], uint32_t portid)
 	return buf;
 }
 
-/* The process that listens at @addr, 0 if that cannot be found out. */
+/* The process that listens at @addr, 0 if that cannot be found out. It accepts nobody, so those who
+ * asked before fill its backlog: this must not wait for room there. */
 static pid_t listener(const struct sockaddr_un *addr, socklen_t len)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct ucred peer = {0};
 	socklen_t size = sizeof(peer);
 
@@ -125,7 +126,7 @@ int owner_claim_table(const char *table, struct error *err)
 	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
 			  (size_t)snprintf(addr.sun_path + 1, sizeof(addr.sun_path) - 1,
 					   "nfvs/table/%s", table));
-	if (!bind(fd, (struct sockaddr *)&addr, len) && !listen(fd, 1))
+	if (!bind(fd, (struct sockaddr *)&addr, len) && !listen(fd, SOMAXCONN))
 		return fd;
 	error_set(err, -EEXIST,
 		  "table '%s' belongs to another nfvsd (pid %d) in this network namespace; set "

@@ -3,7 +3,7 @@
  * The table of virtual services, and the trash of their removed destinations. The one idea: a
  * lock-free hash that workers read under RCU, asked in IPVS's order of look-up; counts of the rarer
  * kinds of service let a packet skip look-ups that cannot succeed. Only the control thread changes
- * anything.
+ * anything; the trash is its own, hashed because a reload may revive thousands of servers.
  */
 #include "lvs/services.h"
 
@@ -16,11 +16,12 @@
 #define FTP_DATA_PORT	20
 #define UNPRIVILEGED	1024   /* net.ipv4.ip_unprivileged_port_start */
 #define TRASH_PERIOD_MS 120000 /* IP_VS_DEST_TRASH_PERIOD */
+#define TRASH_BUCKETS	4096u  /* a reload may look for tens of thousands at once */
 
 struct services {
 	struct cds_lfht *table;
 	uint64_t seed;
-	struct cds_list_head trash;
+	struct cds_list_head trash[TRASH_BUCKETS]; /* by service and server */
 	/* How many services there are, and of which kinds: look-ups that cannot succeed are
 	 * skipped. Written by the control thread. */
 	_Atomic uint32_t count, marks, ftp, any_port;
@@ -38,7 +39,8 @@ struct services *services_new(uint64_t seed)
 		return NULL;
 	}
 	services->seed = seed;
-	CDS_INIT_LIST_HEAD(&services->trash);
+	for (unsigned int i = 0; i < TRASH_BUCKETS; i++)
+		CDS_INIT_LIST_HEAD(&services->trash[i]);
 	return services;
 }
 
@@ -46,9 +48,11 @@ static void trash_empty(struct services *services)
 {
 	struct dest *dest, *next;
 
-	cds_list_for_each_entry_safe (dest, next, &services->trash, list) {
-		cds_list_del(&dest->list);
-		dest_put(dest);
+	for (unsigned int i = 0; i < TRASH_BUCKETS; i++) {
+		cds_list_for_each_entry_safe (dest, next, &services->trash[i], list) {
+			cds_list_del(&dest->list);
+			dest_put(dest);
+		}
 	}
 }
 
@@ -181,8 +185,9 @@ void services_each_dest(const struct services *services,
 			fn(dest, data);
 	}
 	rcu_read_unlock();
-	cds_list_for_each_entry (dest, &services->trash, list)
-		fn(dest, data);
+	for (unsigned int i = 0; i < TRASH_BUCKETS; i++)
+		cds_list_for_each_entry (dest, &services->trash[i], list)
+			fn(dest, data);
 }
 
 uint32_t services_count(const struct services *services)
@@ -225,18 +230,36 @@ bool services_remove(struct services *services, struct service *svc)
 	return true;
 }
 
+/* Where a server that was removed from the service @vs lies. */
+static struct cds_list_head *trash_bucket(struct services *services, const struct service_key *vs,
+					  uint8_t af, const union addr *addr, __be16 port)
+{
+	struct {
+		struct key_bytes vs;
+		union addr addr;
+		__be16 port;
+		uint8_t af, zero;
+	} key = {.vs = key_bytes(vs), .addr = *addr, .port = port, .af = af};
+	uint64_t hash = XXH3_64bits_withSeed(&key, sizeof(key), services->seed);
+
+	return &services->trash[hash % TRASH_BUCKETS];
+}
+
 void trash_put(struct services *services, struct dest *dest)
 {
-	cds_list_add(&dest->list, &services->trash);
+	cds_list_add(&dest->list,
+		     trash_bucket(services, &dest->vs, dest->af, &dest->addr, dest->port));
 	dest->idle_since = 0;
 }
 
 struct dest *trash_take(struct services *services, const struct service_key *vs,
 			const struct dest_spec *spec)
 {
+	struct cds_list_head *bucket =
+		trash_bucket(services, vs, spec->af, &spec->addr, spec->port);
 	struct dest *dest;
 
-	cds_list_for_each_entry (dest, &services->trash, list) {
+	cds_list_for_each_entry (dest, bucket, list) {
 		if (dest->af == spec->af && dest->port == spec->port &&
 		    addr_equal(&dest->addr, &spec->addr) && service_key_equal(&dest->vs, vs)) {
 			cds_list_del(&dest->list);
@@ -246,12 +269,13 @@ struct dest *trash_take(struct services *services, const struct service_key *vs,
 	return NULL;
 }
 
-bool services_sweep(struct services *services, uint64_t now)
+/* Frees what lay in one bucket for long enough; true if there was any. */
+static bool bucket_sweep(struct cds_list_head *bucket, uint64_t now)
 {
 	struct dest *dest, *next;
 	bool freed = false;
 
-	cds_list_for_each_entry_safe (dest, next, &services->trash, list) {
+	cds_list_for_each_entry_safe (dest, next, bucket, list) {
 		if (atomic_load_explicit(&dest->refs, memory_order_relaxed) > 1) {
 			dest->idle_since = 0;
 		} else if (!dest->idle_since) {
@@ -262,5 +286,14 @@ bool services_sweep(struct services *services, uint64_t now)
 			freed = true;
 		}
 	}
+	return freed;
+}
+
+bool services_sweep(struct services *services, uint64_t now)
+{
+	bool freed = false;
+
+	for (unsigned int i = 0; i < TRASH_BUCKETS; i++)
+		freed |= bucket_sweep(&services->trash[i], now);
 	return freed;
 }

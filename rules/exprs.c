@@ -350,6 +350,10 @@ static void stmt_fill(struct builder *b, const struct stmt *stmt)
 		mask(b, bits);
 		compare(b, NFT_CMP_EQ, &bits, sizeof(bits));
 		break;
+	case STMT_PROTOCOL:
+		meta_load(b, NFT_META_L4PROTO, REG_KEY);
+		compare(b, NFT_CMP_EQ, &stmt->protocol, sizeof(stmt->protocol));
+		break;
 	case STMT_NOTRACK:
 		expr(b, "notrack");
 		break;

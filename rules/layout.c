@@ -18,25 +18,38 @@ const struct set_layout set_layouts[SETS] = {
 	[SET_MARKS] = {.name = "marks",
 		       .comment = "marks of firewall-mark services",
 		       .key = {FIELD_MARK}},
-	[SET_GROUPS] = {.name = "groups",
-			.comment = "which packets get the mark of such a service",
-			.key = {FIELD_DADDR, FIELD_PROTOCOL, FIELD_DPORT},
-			.interval = true,
-			.to_mark = true},
 	[SET_SERVICES] = {.name = "services",
 			  .comment = "services by address and port",
 			  .key = {FIELD_DADDR, FIELD_PROTOCOL, FIELD_DPORT}},
-	[SET_SERVICE_RANGES] = {.name = "service_ranges",
-				.comment = "services of many ports: groups, all ports, FTP data",
-				.key = {FIELD_DADDR, FIELD_PROTOCOL, FIELD_DPORT},
-				.interval = true},
 	[SET_SERVERS] = {.name = "servers",
 			 .comment = "real servers by address and port",
 			 .key = {FIELD_SADDR, FIELD_PROTOCOL, FIELD_SPORT}},
-	[SET_SERVER_RANGES] = {.name = "server_ranges",
-			       .comment = "real servers that answer from many ports",
-			       .key = {FIELD_SADDR, FIELD_PROTOCOL, FIELD_SPORT},
-			       .interval = true},
+	[SET_TCP_GROUPS] = {.name = "tcp_groups",
+			    .comment = "which TCP packets get the mark of such a service",
+			    .key = {FIELD_DADDR, FIELD_DPORT},
+			    .interval = true,
+			    .to_mark = true},
+	[SET_UDP_GROUPS] = {.name = "udp_groups",
+			    .comment = "which UDP packets get the mark of such a service",
+			    .key = {FIELD_DADDR, FIELD_DPORT},
+			    .interval = true,
+			    .to_mark = true},
+	[SET_TCP_SERVICES] = {.name = "tcp_services",
+			      .comment = "services of many TCP ports: groups, all ports, FTP data",
+			      .key = {FIELD_DADDR, FIELD_DPORT},
+			      .interval = true},
+	[SET_UDP_SERVICES] = {.name = "udp_services",
+			      .comment = "services of many UDP ports: groups, all ports",
+			      .key = {FIELD_DADDR, FIELD_DPORT},
+			      .interval = true},
+	[SET_TCP_SERVERS] = {.name = "tcp_servers",
+			     .comment = "real servers that answer from many TCP ports",
+			     .key = {FIELD_SADDR, FIELD_SPORT},
+			     .interval = true},
+	[SET_UDP_SERVERS] = {.name = "udp_servers",
+			     .comment = "real servers that answer from many UDP ports",
+			     .key = {FIELD_SADDR, FIELD_SPORT},
+			     .interval = true},
 };
 
 const struct chain_layout chain_layouts[CHAINS] = {
@@ -107,40 +120,57 @@ const struct chain_layout chain_layouts[CHAINS] = {
 	{                   \
 		.kind = (k) \
 	}
+#define TCP                                                    \
+	{                                                      \
+		.kind = STMT_PROTOCOL, .protocol = IPPROTO_TCP \
+	}
+#define UDP                                                    \
+	{                                                      \
+		.kind = STMT_PROTOCOL, .protocol = IPPROTO_UDP \
+	}
+#define NOTRACK PLAIN(STMT_NOTRACK)
+#define RETURN	PLAIN(STMT_RETURN)
 
-#define VIRTUAL FIELD_DADDR, FIELD_PROTOCOL, FIELD_DPORT
-#define REAL	FIELD_SADDR, FIELD_PROTOCOL, FIELD_SPORT
+#define VIRTUAL	      FIELD_DADDR, FIELD_PROTOCOL, FIELD_DPORT
+#define REAL	      FIELD_SADDR, FIELD_PROTOCOL, FIELD_SPORT
+#define VIRTUAL_RANGE FIELD_DADDR, FIELD_DPORT
+#define REAL_RANGE    FIELD_SADDR, FIELD_SPORT
 
 const struct rule_layout rule_layouts[] = {
 	{CHAIN_REASSEMBLE, NULL, {PLAIN(STMT_REASSEMBLE)}},
 	{CHAIN_REQUESTS, NULL, {FAN_OUT(FIELD_SADDR, FIELD_SPORT)}},
 	{CHAIN_REPLIES, NULL, {FAN_OUT(FIELD_DADDR, FIELD_DPORT)}},
 
-	{CHAIN_UNTRACK, NULL, {NOT_IN(SET_TRANSPORTS, FIELD_PROTOCOL), PLAIN(STMT_RETURN)}},
-	{CHAIN_UNTRACK,
-	 NULL,
-	 {IN_SET(SET_SERVICES, VIRTUAL), PLAIN(STMT_NOTRACK), PLAIN(STMT_RETURN)}},
-	{CHAIN_UNTRACK, NULL, {IN_SET(SET_SERVERS, REAL), PLAIN(STMT_NOTRACK), PLAIN(STMT_RETURN)}},
-	{CHAIN_UNTRACK,
-	 NULL,
-	 {IN_SET(SET_SERVICE_RANGES, VIRTUAL), PLAIN(STMT_NOTRACK), PLAIN(STMT_RETURN)}},
-	{CHAIN_UNTRACK, NULL, {IN_SET(SET_SERVER_RANGES, REAL), PLAIN(STMT_NOTRACK)}},
+	{CHAIN_UNTRACK, NULL, {NOT_IN(SET_TRANSPORTS, FIELD_PROTOCOL), RETURN}},
+	{CHAIN_UNTRACK, NULL, {IN_SET(SET_SERVICES, VIRTUAL), NOTRACK, RETURN}},
+	{CHAIN_UNTRACK, NULL, {IN_SET(SET_SERVERS, REAL), NOTRACK, RETURN}},
+	{CHAIN_UNTRACK, NULL, {TCP, IN_SET(SET_TCP_SERVICES, VIRTUAL_RANGE), NOTRACK, RETURN}},
+	{CHAIN_UNTRACK, NULL, {UDP, IN_SET(SET_UDP_SERVICES, VIRTUAL_RANGE), NOTRACK, RETURN}},
+	{CHAIN_UNTRACK, NULL, {TCP, IN_SET(SET_TCP_SERVERS, REAL_RANGE), NOTRACK}},
+	{CHAIN_UNTRACK, NULL, {UDP, IN_SET(SET_UDP_SERVERS, REAL_RANGE), NOTRACK}},
 
 	{CHAIN_CLASSIFY, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
-	{CHAIN_CLASSIFY, NULL, {NOT_IN(SET_TRANSPORTS, FIELD_PROTOCOL), PLAIN(STMT_RETURN)}},
+	{CHAIN_CLASSIFY, NULL, {NOT_IN(SET_TRANSPORTS, FIELD_PROTOCOL), RETURN}},
 	{CHAIN_CLASSIFY,
 	 "a mark that somebody set, and that a service has, stands",
 	 {IN_SET(SET_MARKS, FIELD_MARK), GOTO(CHAIN_REQUESTS)}},
-	{CHAIN_CLASSIFY, NULL, {MARK_BY(SET_GROUPS, VIRTUAL), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_CLASSIFY, NULL, {TCP, MARK_BY(SET_TCP_GROUPS, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_CLASSIFY, NULL, {UDP, MARK_BY(SET_UDP_GROUPS, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_CLASSIFY, NULL, {IN_SET(SET_SERVICES, VIRTUAL), GOTO(CHAIN_REQUESTS)}},
-	{CHAIN_CLASSIFY, NULL, {IN_SET(SET_SERVICE_RANGES, VIRTUAL), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_CLASSIFY,
+	 NULL,
+	 {TCP, IN_SET(SET_TCP_SERVICES, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_CLASSIFY,
+	 NULL,
+	 {UDP, IN_SET(SET_UDP_SERVICES, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
 
 	{CHAIN_REFUSE, NULL, {PLAIN(STMT_REFUSED), PLAIN(STMT_UNREACHABLE)}},
 
 	{CHAIN_ANSWERS, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
-	{CHAIN_ANSWERS, NULL, {NOT_IN(SET_TRANSPORTS, FIELD_PROTOCOL), PLAIN(STMT_RETURN)}},
+	{CHAIN_ANSWERS, NULL, {NOT_IN(SET_TRANSPORTS, FIELD_PROTOCOL), RETURN}},
 	{CHAIN_ANSWERS, NULL, {IN_SET(SET_SERVERS, REAL), GOTO(CHAIN_REPLIES)}},
-	{CHAIN_ANSWERS, NULL, {IN_SET(SET_SERVER_RANGES, REAL), GOTO(CHAIN_REPLIES)}},
+	{CHAIN_ANSWERS, NULL, {TCP, IN_SET(SET_TCP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
+	{CHAIN_ANSWERS, NULL, {UDP, IN_SET(SET_UDP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
 
 	{CHAIN_OUTGOING, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
 };

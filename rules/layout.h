@@ -34,11 +34,16 @@ enum set_id {
 	SET_TRANSPORTS,
 	SET_ERRORS,
 	SET_MARKS,
-	SET_GROUPS,
 	SET_SERVICES,
-	SET_SERVICE_RANGES,
 	SET_SERVERS,
-	SET_SERVER_RANGES,
+	/* Sets of ranges are one for each protocol: as a field of a key with a range, nft writes
+	 * "meta l4proto" with a conversion that newer kernels refuse. UDP follows TCP. */
+	SET_TCP_GROUPS,
+	SET_UDP_GROUPS,
+	SET_TCP_SERVICES,
+	SET_UDP_SERVICES,
+	SET_TCP_SERVERS,
+	SET_UDP_SERVERS,
 	SETS
 };
 
@@ -76,6 +81,7 @@ enum stmt_kind {
 	STMT_NOT_IN,	  /* fields != @set */
 	STMT_MARK,	  /* mark set fields map @set: goes on if the map has them */
 	STMT_REFUSED,	  /* mark & mask == mask */
+	STMT_PROTOCOL,	  /* goes on if it is this protocol */
 	STMT_NOTRACK,	  /* conntrack does not see the packet */
 	STMT_RETURN,	  /* end of the chain */
 	STMT_GOTO,	  /* on in another chain, and no return */
@@ -90,9 +96,10 @@ struct stmt {
 	enum field fields[FIELDS_MAX];
 	enum set_id set;
 	enum chain_id chain;
+	uint8_t protocol;
 };
 
-#define STMTS_MAX 3
+#define STMTS_MAX 4
 
 struct rule_layout {
 	enum chain_id chain;

@@ -60,6 +60,12 @@ static int add_ports(struct ruleset *ruleset, uint8_t af, enum set_id set, const
 	return elements_add(&ruleset->sets[family_of(af)][set], &element);
 }
 
+/* The set of ranges for this protocol; @tcp is the one for TCP. */
+static enum set_id ranges(enum set_id tcp, uint8_t protocol)
+{
+	return protocol == IPPROTO_UDP ? tcp + 1 : tcp;
+}
+
 /* Port 21 of TCP also claims FTP's data ports (lvs-semantics, section 1). */
 static int add_service(struct ruleset *ruleset, const struct service_key *key)
 {
@@ -68,15 +74,15 @@ static int add_service(struct ruleset *ruleset, const struct service_key *key)
 	int err;
 
 	if (!port)
-		return add_ports(ruleset, key->af, SET_SERVICE_RANGES, addr, key->protocol, 0,
-				 UINT16_MAX, 0);
+		return add_ports(ruleset, key->af, ranges(SET_TCP_SERVICES, key->protocol), addr,
+				 key->protocol, 0, UINT16_MAX, 0);
 	err = add_ports(ruleset, key->af, SET_SERVICES, addr, key->protocol, port, port, 0);
 	if (err || port != FTP_PORT || key->protocol != IPPROTO_TCP)
 		return err;
-	err = add_ports(ruleset, key->af, SET_SERVICE_RANGES, addr, key->protocol, FTP_DATA_PORT,
+	err = add_ports(ruleset, key->af, SET_TCP_SERVICES, addr, key->protocol, FTP_DATA_PORT,
 			FTP_DATA_PORT, 0);
 	return err ? err
-		   : add_ports(ruleset, key->af, SET_SERVICE_RANGES, addr, key->protocol,
+		   : add_ports(ruleset, key->af, SET_TCP_SERVICES, addr, key->protocol,
 			       UNPRIVILEGED, UINT16_MAX, 0);
 }
 
@@ -88,10 +94,12 @@ static int add_group(struct ruleset *ruleset, const struct rules_service *servic
 	for (size_t i = 0; !err && i < service->matches_len; i++) {
 		const struct match *match = &service->matches[i];
 
-		err = add_ports(ruleset, match->af, SET_GROUPS, &match->addr, match->protocol,
-				match->first, match->last, service->key.fwmark);
+		err = add_ports(ruleset, match->af, ranges(SET_TCP_GROUPS, match->protocol),
+				&match->addr, match->protocol, match->first, match->last,
+				service->key.fwmark);
 		if (!err)
-			err = add_ports(ruleset, match->af, SET_SERVICE_RANGES, &match->addr,
+			err = add_ports(ruleset, match->af,
+					ranges(SET_TCP_SERVICES, match->protocol), &match->addr,
 					match->protocol, match->first, match->last, 0);
 	}
 	return err;
@@ -100,13 +108,15 @@ static int add_group(struct ruleset *ruleset, const struct rules_service *servic
 static int add_server(struct ruleset *ruleset, const struct rules_server *server)
 {
 	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP};
-	enum set_id set = server->first == server->last ? SET_SERVERS : SET_SERVER_RANGES;
+	bool one = server->first == server->last;
 	int err = 0;
 
 	for (size_t i = 0; !err && i < sizeof(protocols); i++)
 		if (!server->protocol || server->protocol == protocols[i])
-			err = add_ports(ruleset, server->af, set, &server->addr, protocols[i],
-					server->first, server->last, 0);
+			err = add_ports(ruleset, server->af,
+					one ? SET_SERVERS : ranges(SET_TCP_SERVERS, protocols[i]),
+					&server->addr, protocols[i], server->first, server->last,
+					0);
 	return err;
 }
 

@@ -172,6 +172,9 @@ static void print_stmt(FILE *out, const struct stmt *stmt, const struct ruleset 
 	case STMT_REFUSED:
 		fprintf(out, "meta mark & 0x%x == 0x%x", ruleset->mark_mask, ruleset->mark_mask);
 		break;
+	case STMT_PROTOCOL:
+		fprintf(out, "meta l4proto %s", protocol_name(stmt->protocol));
+		break;
 	case STMT_NOTRACK:
 		fputs("notrack", out);
 		break;

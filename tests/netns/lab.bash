@@ -95,7 +95,7 @@ spawn() {
 		mv "$LAB_DIR/$name.rc.new" "$LAB_DIR/$name.rc"
 	) 2>/dev/null &
 	disown $!
-	await 5 test -s "$LAB_DIR/$name.pid"
+	await 30 test -s "$LAB_DIR/$name.pid"
 }
 
 running() {
@@ -109,7 +109,7 @@ signal() {
 
 # Waits for the end of what was spawned and returns its exit status.
 finish() {
-	await 15 test -e "$LAB_DIR/$1.rc" || return
+	await 30 test -e "$LAB_DIR/$1.rc" || return
 	return "$(<"$LAB_DIR/$1.rc")"
 }
 
@@ -324,7 +324,7 @@ servers_up() {
 		server_up "rs$i"
 	done
 	for i in 1 2 3; do
-		await 10 server_ready "rs$i" || return
+		await 60 server_ready "rs$i" || return
 	done
 }
 
@@ -337,7 +337,7 @@ big_file() {
 # Starts nfvsd in the director's namespace and waits until it is ready: director_up FILE
 director_up() {
 	spawn nfvsd dir "$NFVSD" -c "$1" -s "$NFVS_SOCKET"
-	if ! await 10 director_settled || ! director_ready; then
+	if ! await 60 director_settled || ! director_ready; then
 		cat "$LAB_DIR/nfvsd.log" >&2
 		return 1
 	fi
@@ -363,7 +363,7 @@ reload() {
 
 	lines=$(wc -l <"$LAB_DIR/nfvsd.log")
 	signal nfvsd HUP
-	await 10 logged_since "$lines" "${1:-reloaded}"
+	await 30 logged_since "$lines" "${1:-reloaded}"
 }
 
 logged_since() {
@@ -410,7 +410,7 @@ load_reached() {
 
 # Waits until the load made that many more requests: load_more NAME REQUESTS
 load_more() {
-	await 20 load_reached "$1" $(($(load_count "$1") + $2))
+	await 60 load_reached "$1" $(($(load_count "$1") + $2))
 }
 
 # Ends the load and prints the lines of requests that failed, at most ten. The last line may be one

@@ -23,7 +23,11 @@ static inline struct conf *parse(const char *text)
 #define SERVICE(keys) "services = ( { protocol = \"tcp\"; address = \"10.0.0.1\";\n" keys " } );"
 #define MARKED(keys)  "services = ( { fwmark = 7;\n" keys " } );"
 #define MATCH(keys)   MARKED("match = ( { " keys " } );")
-#define SERVER(keys)  SERVICE("port = 80; servers = ( { address = \"10.2.0.1\"; " keys " } );")
+#define GROUP_OF(ports) \
+	"match = ( { protocol = \"tcp\"; address = \"10.0.0.1\"; ports = \"" ports "\"; } );"
+#define TWO_GROUPS(one, two) \
+	"services = ( { fwmark = 1; " GROUP_OF(one) " },\n{ fwmark = 2; " GROUP_OF(two) " } );"
+#define SERVER(keys) SERVICE("port = 80; servers = ( { address = \"10.2.0.1\"; " keys " } );")
 #define WEB(address)                                                   \
 	"{ protocol = \"tcp\"; address = \"" address "\"; port = 80; " \
 	"servers = ( { address = \"10.2.0.1\"; } ); }"

@@ -126,12 +126,12 @@ Test(ruleset, services_by_address_and_by_mark)
 	expect(ruleset, "ip6", "services", "fd00:1::100 . tcp . 80");
 	expect(ruleset, "ip", "marks", "0x7|0x9");
 	expect(ruleset, "ip6", "marks", "");
-	expect(ruleset, "ip", "groups",
-	       "10.1.0.101 . tcp . 80 : 0x7|10.1.0.101 . tcp . 443 : 0x7|"
-	       "10.1.0.101 . tcp . 8000-8100 : 0x7|10.1.0.101 . udp . 443 : 0x7");
-	expect(ruleset, "ip", "service_ranges",
-	       "10.1.0.101 . tcp . 80|10.1.0.101 . tcp . 443|10.1.0.101 . tcp . 8000-8100|"
-	       "10.1.0.101 . udp . 443|10.1.0.102 . tcp . 0-65535");
+	expect(ruleset, "ip", "tcp_groups",
+	       "10.1.0.101 . 80 : 0x7|10.1.0.101 . 443 : 0x7|10.1.0.101 . 8000-8100 : 0x7");
+	expect(ruleset, "ip", "udp_groups", "10.1.0.101 . 443 : 0x7");
+	expect(ruleset, "ip", "tcp_services",
+	       "10.1.0.101 . 80|10.1.0.101 . 443|10.1.0.101 . 8000-8100|10.1.0.102 . 0-65535");
+	expect(ruleset, "ip", "udp_services", "10.1.0.101 . 443");
 	ruleset_free(ruleset);
 }
 
@@ -142,8 +142,8 @@ Test(ruleset, ftp_claims_its_data_ports)
 	struct ruleset *ruleset = build(services, 2, NULL, 0, NULL);
 
 	expect(ruleset, "ip", "services", "10.1.0.100 . tcp . 21|10.1.0.101 . udp . 21");
-	expect(ruleset, "ip", "service_ranges",
-	       "10.1.0.100 . tcp . 20|10.1.0.100 . tcp . 1024-65535");
+	expect(ruleset, "ip", "tcp_services", "10.1.0.100 . 20|10.1.0.100 . 1024-65535");
+	expect(ruleset, "ip", "udp_services", "");
 	ruleset_free(ruleset);
 }
 
@@ -156,7 +156,8 @@ Test(ruleset, servers_once_each)
 	struct ruleset *ruleset = build(NULL, 0, servers, 5, NULL);
 
 	expect(ruleset, "ip", "servers", "10.2.0.1 . tcp . 80|10.2.0.2 . tcp . 80");
-	expect(ruleset, "ip", "server_ranges", "10.2.0.3 . tcp . 0-65535|10.2.0.3 . udp . 0-65535");
+	expect(ruleset, "ip", "tcp_servers", "10.2.0.3 . 0-65535");
+	expect(ruleset, "ip", "udp_servers", "10.2.0.3 . 0-65535");
 	expect(ruleset, "ip6", "servers", "fd00:2::1 . tcp . 53|fd00:2::1 . udp . 53");
 	ruleset_free(ruleset);
 }
@@ -195,8 +196,8 @@ Test(ruleset, ranges_are_joined)
 		snprintf(copy, sizeof(copy), "%s", rows[i].want);
 		for (char *one = strtok_r(copy, "|", &save); one; one = strtok_r(NULL, "|", &save))
 			snprintf(want + strlen(want), sizeof(want) - strlen(want),
-				 "%s10.0.0.1 . tcp . %s", want[0] ? "|" : "", one);
-		elements_of(have, sizeof(have), ruleset, "ip", "service_ranges");
+				 "%s10.0.0.1 . %s", want[0] ? "|" : "", one);
+		elements_of(have, sizeof(have), ruleset, "ip", "tcp_services");
 		cr_assert_str_eq(have, want, "%s: %s", rows[i].name, have);
 		ruleset_free(ruleset);
 	}
@@ -219,8 +220,8 @@ Test(ruleset, two_groups_must_not_claim_one_packet)
 			 "the services fwmark 7 and fwmark 8 both match tcp 10.0.0.1:100");
 	ruleset = build(fine, 2, NULL, 0, &err);
 	cr_assert_not_null(ruleset, "%s", err.text);
-	expect(ruleset, "ip", "service_ranges",
-	       "10.0.0.1 . tcp . 1-101|10.0.0.1 . udp . 1-100|10.0.0.2 . tcp . 1-100");
+	expect(ruleset, "ip", "tcp_services", "10.0.0.1 . 1-101|10.0.0.2 . 1-100");
+	expect(ruleset, "ip", "udp_services", "10.0.0.1 . 1-100");
 	ruleset_free(ruleset);
 }
 
@@ -293,14 +294,14 @@ static const uint8_t *data_of(const struct nlattr *elem, uint16_t type, size_t s
 	return mnl_attr_get_payload(value);
 }
 
-/* Element @i of the test below: 10.0.x.y . tcp . 80-90 : i + 1 */
+/* Element @i of the test below: 10.0.x.y . 80-90 : i + 1 */
 static void expect_element(const struct nlattr *elem, unsigned int i)
 {
-	const uint8_t key[12] = {10, 0, (uint8_t)(i >> 8), (uint8_t)i, 6, 0, 0, 0, 0, 80};
+	const uint8_t key[8] = {10, 0, (uint8_t)(i >> 8), (uint8_t)i, 0, 80};
 	uint32_t mark;
 
-	cr_assert_eq(memcmp(data_of(elem, NFTA_SET_ELEM_KEY, 12), key, 12), 0, "element %u", i);
-	cr_assert_eq(data_of(elem, NFTA_SET_ELEM_KEY_END, 12)[9], 90);
+	cr_assert_eq(memcmp(data_of(elem, NFTA_SET_ELEM_KEY, 8), key, 8), 0, "element %u", i);
+	cr_assert_eq(data_of(elem, NFTA_SET_ELEM_KEY_END, 8)[5], 90);
 	memcpy(&mark, data_of(elem, NFTA_SET_ELEM_DATA, 4), 4);
 	cr_assert_eq(mark, i + 1);
 }
@@ -326,7 +327,7 @@ Test(ruleset, elements_as_messages)
 		items[i].addr.ip = htonl(0x0a000000 + i);
 		pointers[i] = &items[i];
 	}
-	message_elements(&t, NFT_MSG_NEWSETELEM, SET_GROUPS, pointers, N);
+	message_elements(&t, NFT_MSG_NEWSETELEM, SET_TCP_GROUPS, pointers, N);
 	cr_assert_not(t.no_memory);
 	nlh = batch_bytes(t.batch, &len);
 	left = (int)len;
@@ -337,7 +338,7 @@ Test(ruleset, elements_as_messages)
 		mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg))
 		{
 			if (mnl_attr_get_type(attr) == NFTA_SET_ELEM_LIST_SET)
-				cr_assert_str_eq(mnl_attr_get_str(attr), "groups");
+				cr_assert_str_eq(mnl_attr_get_str(attr), "tcp_groups");
 			if (mnl_attr_get_type(attr) != NFTA_SET_ELEM_LIST_ELEMENTS)
 				continue;
 			mnl_attr_for_each_nested(elem, attr) expect_element(elem, seen++);

@@ -66,34 +66,32 @@ class Run:
         self.services = ""  # as the left side lists them
 
     def step(self, line):
+        """One line, compared as it is done; compare() compares what it has led to"""
         self.steps += 1
         words = line.split()
         if line.startswith("-"):
+            if words[0] == "-Z":
+                self.compare(True)  # else IPVS sets to zero before it has added up
             self.tell(line)
         elif words[0] == "connect" and words[-1] == "close":
             self.traffic(words[:-1])
             self.traffic(["close", words[1], "client"])
         else:
             self.traffic(words)
-        self.compare(self.steps % COUNTED == 0)
-
-    def end(self):
-        self.compare(True)
 
     def same(self, what, texts):
         if texts[0] != texts[1]:
             raise Mismatch(self.steps, what, texts)
 
     def tell(self, line):
-        texts = []
         for number, one in enumerate(self.pair.sides):
             words = self.names.text(line)
             if number and self.pair.plant:
                 words = words.replace(*self.pair.plant)
-            one.tool.write(words)
-        for one in self.pair.sides:
-            texts.append(one.tool.read())
-        self.same(f"the answer to {line}", texts)
+            one.tool.write(words, "-Ln")
+        answers, lists = zip(*((one.tool.read(), one.tool.read()) for one in self.pair.sides))
+        self.services = lists[0]
+        self.same(f"the answer to {line}", answers)
 
     def traffic(self, words):
         kind, name = words[:2]
@@ -124,25 +122,28 @@ class Run:
         return server in self.names.addresses and \
             side.usable(self.services, target, self.names.text(server))
 
-    def compare(self, counted):
+    def compare(self, counted=None):
         """What runs by itself (acknowledgements, timers) may need a moment to be the same"""
+        counted = counted or self.steps % COUNTED == 0
         end = time.monotonic() + PATIENCE
         while True:
             left, right = side.snapshots(self.pair.sides, self.names, counted)
             if left == right or time.monotonic() > end:
                 break
             self.pair.loop.turn(0.05)
-        self.services = left[0][1]
         for (what, one), (_, other) in zip(left, right):
             self.same(what, (one, other))
 
 
-def mismatch_of(pair, lines):
+def mismatch_of(pair, lines, each=True):
+    """None if they are alike, after each step or at least at the end"""
     run = pair.new_run()
     try:
         for line in lines:
             run.step(line)
-        run.end()
+            if each:
+                run.compare()
+        run.compare(True)
     except Mismatch as mismatch:
         return mismatch
     return None
@@ -153,7 +154,7 @@ def explain(pair, name, lines, mismatch, seconds):
     end = time.monotonic() + seconds
     print(f"{name}: ", end="")
     mismatch.show(pair.kinds)
-    short = scenario.shrink(lines, lambda some: mismatch_of(pair, some),
+    short = scenario.shrink(lines, lambda some: mismatch_of(pair, some, each=False),
                             lambda: time.monotonic() < end)
     again = mismatch_of(pair, short)
     if not again:
@@ -176,7 +177,8 @@ def play_random(pair, seed, scheduler, steps, seconds):
         for _ in range(steps):
             lines.append(maker.line())
             run.step(lines[-1])
-        run.end()
+            run.compare()
+        run.compare(True)
     except Mismatch as mismatch:
         explain(pair, f"seed {seed} {scheduler}", lines, mismatch, seconds)
         return False
@@ -201,7 +203,7 @@ def main():
     parser.add_argument("--seed", type=int, default=random.randrange(1000000))
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--schedulers", default=SCHEDULERS)
-    parser.add_argument("--shrink", type=int, default=90, help="seconds")
+    parser.add_argument("--shrink", type=int, default=120, help="seconds to look for a shorter one")
     parser.add_argument("--sides", default="ipvs,nfvs")
     parser.add_argument("--plant", nargs=2, help="a word that the right side gets for another")
     options = parser.parse_args()

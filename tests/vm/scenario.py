@@ -130,9 +130,10 @@ class Maker:
 
     def make_remove_service(self):
         key = self.random.choice(list(self.services) or ["-t VIP:80"])
-        if key != "-t VIP:80":
-            self.services.pop(key)
-        return f"-D {key}" if key != "-t VIP:80" else f"-Z {key}"
+        if key == "-t VIP:80":
+            return f"-Z {key}"
+        self.services.pop(key)
+        return f"-D {key}"
 
     def server_of(self, service):
         tcp = service.startswith("-t")
@@ -164,9 +165,26 @@ class Maker:
         return self.random.choices(list(makers), makers.values())[0]()
 
 
+def targets(lines):
+    """For each line the service that it is about, as VIP:80"""
+    known = {}
+    for line in lines:
+        words = line.split()
+        if line.startswith("-"):
+            yield words[2] if len(words) > 2 else None
+        else:
+            if words[0] in ("connect", "udp"):
+                known[words[1]] = words[3]
+            yield known.get(words[1])
+
+
 def shrink(lines, fails, patience):
-    """The shortest part of the scenario that still fails, found by leaving out ever smaller pieces;
-    patience() says when enough time went by."""
+    """The shortest part of the scenario that still fails: what is about the same service as its last
+    line, if that will do, and then without ever smaller pieces. patience() says when to stop."""
+    about = list(targets(lines))
+    related = [line for line, target in zip(lines, about) if target == about[-1]]
+    if fails(related):
+        lines = related
     size = len(lines) // 2
     while size:
         at = 0

@@ -88,6 +88,7 @@ class Side:
     def __init__(self, kind, loop, folder):
         self.kind = kind
         self.lab = Lab()
+        self.lab["dir"].sysctl(0, "ipv4/icmp_ratelimit", "ipv6/icmp/ratelimit")
         words, self.daemon = DIRECTORS[kind](self.lab, folder)
         self.tool = Tool(self.lab["dir"], words)
         self.clients = wire.Clients(loop, self.lab, ("rs1", "rs2", "rs3"))
@@ -101,9 +102,11 @@ class Side:
 
 
 def connections(text, mine):
-    """The rows of -Lcn that belong to this run, in order and without what passes by itself"""
+    """The rows of -Lcn that belong to this run, in order and without what passes by itself. Port
+    65535 is where IPVS puts persistence templates that it will not use again."""
     rows = (line.split() for line in text.splitlines()[2:])
-    return "\n".join(sorted(" ".join(row[:1] + row[2:]) for row in rows if mine.is_virtual(row[4])))
+    rows = (row for row in rows if mine.is_virtual(row[4]) and not row[4].endswith(":65535"))
+    return "\n".join(sorted(" ".join(row[:1] + row[2:]) for row in rows))
 
 
 def counters(text):
@@ -133,5 +136,5 @@ def snapshots(sides, mine, counted):
 
 def usable(services, target, server):
     """Does the service in this -Ln have this server at all? Packets to others are dropped."""
-    block = re.split(r"\n(?=\w)", services)
-    return any(part.split()[1] == target and f"-> {server}:" in part for part in block)
+    blocks = re.split(r"\n(?=\w)", services)
+    return any(f" {target} " in block and f"-> {server}:" in block for block in blocks)
