@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The tables of a bench/run, made from its CSV: report.py FILE.
+"""The tables of a bench/run, made from its CSV: report.py [--markdown] FILE.
 
+With --markdown, the one table that docs/performance.md shows.
 A ratio is the median of the ratios within each round, not a ratio of medians: both sides of it
 were measured within seconds of each other.
 """
@@ -154,10 +155,33 @@ def print_errors(results):
                 print(f"\nfailed requests: {count} in {metric.split('_')[0]} through {name}")
 
 
+def print_markdown(results):
+    """Medians, and behind them the median ratio to direct routing."""
+    print("| |" + "".join(f" {name} |" for name in results.names))
+    print("|---|" + "---:|" * len(results.names))
+    for metric, label, digits in MORE + LESS + ADDED + OTHER:
+        if metric not in results.values:
+            continue
+        row = f"| {label} |"
+        for name in results.names:
+            values = results.of(metric, name)
+            text = f"{statistics.median(values):,.{digits}f}" if values else "-"
+            related = results.paired(metric, name, "direct", ratio)
+            if name != "direct" and related is not None and (metric, label, digits) not in OTHER:
+                text += f" ({related:.2f})"
+            row += f" {text} |"
+        print(row)
+
+
 def main():
-    if len(sys.argv) != 2:
-        sys.exit("usage: report.py FILE.csv")
-    results = Results(sys.argv[1])
+    words = sys.argv[1:]
+    markdown = words[:1] == ["--markdown"]
+    if len(words) != 1 + markdown:
+        sys.exit("usage: report.py [--markdown] FILE.csv")
+    results = Results(words[-1])
+    if markdown:
+        print_markdown(results)
+        return
     print_ratios(results)
     print_goals(results)
     print_numbers(results)

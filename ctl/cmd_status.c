@@ -34,6 +34,17 @@ static void print_uptime(json_int_t seconds)
 		printf("%" PRId64 " s", (int64_t)seconds);
 }
 
+/* What was looked for in the kernel: the names of those that are there (or not). */
+static void print_found(const json_t *kernel, bool there)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach ((json_t *)kernel, name, value)
+		if (json_is_boolean(value) && json_is_true(value) == there)
+			printf(" %s", name);
+}
+
 static void print_head(const json_t *status)
 {
 	const json_t *kernel = json_object_get(status, "kernel");
@@ -45,7 +56,12 @@ static void print_head(const json_t *status)
 	       strcmp(text(kernel, "queue"), "native")
 		       ? "packets go to the queues by the NFQUEUE target (it has no nft_queue)"
 		       : "packets go to the queues by the queue expression (nft_queue)");
-	printf("datapath     %s\n", text(status, "datapath"));
+	fputs("             found:", stdout);
+	print_found(kernel, true);
+	fputs("; missing:", stdout);
+	print_found(kernel, false);
+	printf("\ndatapath     %s\n", text(status, "datapath"));
+	printf("schedulers   %s\n", text(status, "schedulers"));
 	printf("rules        %s, table %s\n", text(status, "rules"), text(status, "table"));
 	printf("settings     %s\n",
 	       strcmp(text(status, "system"), "manage")

@@ -115,8 +115,7 @@ int command_parse(int argc, const char *const *argv, struct command *out, struct
 /* The text for a command line that does not begin with a command; returns its exit status. */
 int command_try_help(const char *program, struct error *err);
 
-/* As in messages: "add-service"; "scheduler". Static storage. */
-const char *command_name(enum command_kind kind);
+/* As in messages: "scheduler". Static storage. */
 const char *option_name(enum option option);
 
 /* What may go with what, once the line is read. 0, or EXIT_ARGUMENT with a text. */

@@ -88,11 +88,6 @@ static const char *const option_names[OPTION_MAX] = {
 	[OPTION_TUN_REMCSUM] = "tun-remcsum",
 };
 
-const char *command_name(enum command_kind kind)
-{
-	return rules[kind].name;
-}
-
 const char *option_name(enum option option)
 {
 	return option_names[option];

@@ -184,6 +184,11 @@ int director_service_add(struct director *director, const struct service_spec *s
 
 	if (ret)
 		return ret;
+	if (spec->key.fwmark & director->conf.mark_mask)
+		return error_set(err, -EOPNOTSUPP,
+				 "firewall mark 0x%x has bits of director.mark_mask (0x%x), which "
+				 "belong to nfvs",
+				 spec->key.fwmark, director->conf.mark_mask);
 	rcu_read_lock();
 	ret = service_add(director->services, spec, sched, &svc);
 	rcu_read_unlock();

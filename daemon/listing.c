@@ -6,6 +6,7 @@
  * connections, of which there may be millions, on a thread of libuv's pool.
  */
 #include "daemon/listing.h"
+#include "daemon/array.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -26,21 +27,6 @@ struct listing {
 	size_t service_at, dest_at, conn_at; /* formatted so far */
 	uint64_t now;
 };
-
-/* Room for one more of *@array; false without memory. */
-static bool grow(void *array, size_t len, size_t *max, size_t size)
-{
-	void **items = array, *more;
-
-	if (len < *max)
-		return true;
-	more = reallocarray(*items, *max ? *max * 2 : 64, size);
-	if (!more)
-		return false;
-	*items = more;
-	*max = *max ? *max * 2 : 64;
-	return true;
-}
 
 static uint64_t value(const _Atomic uint64_t *counter)
 {
@@ -65,7 +51,8 @@ static bool copy_dests(struct listing *listing, const struct service *svc)
 	cds_list_for_each_entry (dest, &svc->dests, list) {
 		struct dest_row *row;
 
-		if (!grow(&listing->dests, listing->dests_len, &listing->dests_max, sizeof(*row)))
+		if (!array_grow(&listing->dests, listing->dests_len, &listing->dests_max,
+				sizeof(*row)))
 			return false;
 		row = &listing->dests[listing->dests_len++];
 		*row = (struct dest_row){
@@ -100,8 +87,8 @@ static int copy_service(struct service *svc, void *data)
 	struct listing *listing = data;
 	struct listed_service *listed;
 
-	if (!grow(&listing->services, listing->services_len, &listing->services_max,
-		  sizeof(*listed)))
+	if (!array_grow(&listing->services, listing->services_len, &listing->services_max,
+			sizeof(*listed)))
 		goto no_memory;
 	listed = &listing->services[listing->services_len];
 	*listed = (struct listed_service){
@@ -207,8 +194,8 @@ static int copy_conn(struct conn *conn, void *data)
 {
 	struct listing *listing = data;
 
-	if (!grow(&listing->conns, listing->conns_len, &listing->conns_max,
-		  sizeof(*listing->conns))) {
+	if (!array_grow(&listing->conns, listing->conns_len, &listing->conns_max,
+			sizeof(*listing->conns))) {
 		listing->no_memory = true;
 		return 1;
 	}

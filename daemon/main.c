@@ -228,18 +228,26 @@ static int nfvsd_start(struct nfvsd *nfvsd, struct error *err)
 static void nfvsd_announce(const struct nfvsd *nfvsd)
 {
 	const struct director_conf *conf = director_conf(nfvsd->director);
-	unsigned int n = workers_count(nfvsd->workers);
+	unsigned int n = workers_count(nfvsd->workers), first = workers_queue(nfvsd->workers, 0);
+	char queues[64];
 
-	log_info("version %s, %u worker%s on queues %u-%u, packets segmented on queue %u",
-		 NFVS_VERSION, n, n == 1 ? "" : "s", workers_queue(nfvsd->workers, 0),
-		 workers_queue(nfvsd->workers, n - 1), workers_segment_queue(nfvsd->workers));
+	if (n == 1)
+		snprintf(queues, sizeof(queues), "1 worker on queue %u", first);
+	else
+		snprintf(queues, sizeof(queues), "%u workers on queues %u-%u", n, first,
+			 workers_queue(nfvsd->workers, n - 1));
+	log_info("version %s, %s, packets segmented on queue %u", NFVS_VERSION, queues,
+		 workers_segment_queue(nfvsd->workers));
 	if (conf->rules_managed)
 		log_info("rules in table %s (ip, ip6), packets to the queues by %s", conf->table,
 			 director_queue_method(nfvsd->director) == QUEUE_NATIVE
 				 ? "the queue expression"
 				 : "the NFQUEUE target (this kernel has no nft_queue)");
 	else
-		log_info("rules are external: load what nfvs-rules prints");
+		log_info("rules are external: load what nfvs-rules prints%s",
+			 director_caps(nfvsd->director)->queue_native
+				 ? ""
+				 : " (but this kernel has no nft_queue, which that needs)");
 	log_info("ready");
 	sd_notify(0, "READY=1");
 }

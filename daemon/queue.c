@@ -272,6 +272,30 @@ void queue_verdict(struct queue *queue, unsigned int i, const struct verdict *ve
 		queue_flush(queue, stats);
 }
 
+/* One message after the other, when the kernel would not take them together (no memory for so large
+ * a buffer). A packet whose verdict is lost would keep its place in the queue for ever, so what
+ * cannot be sent whole is dropped. */
+static void flush_singly(struct queue *queue, struct stats *stats)
+{
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct msghdr msg = {.msg_name = &kernel, .msg_namelen = sizeof(kernel)};
+	int fd = mnl_socket_get_fd(queue->nl);
+
+	for (unsigned int i = 0; i < queue->iov_len; i += (unsigned int)msg.msg_iovlen) {
+		struct verdict_msg *head = queue->iov[i].iov_base;
+
+		msg.msg_iov = &queue->iov[i];
+		msg.msg_iovlen = head->nlh.nlmsg_len > queue->iov[i].iov_len ? 2 : 1;
+		stat_add(&stats->syscalls, 1);
+		if (sendmsg(fd, &msg, 0) >= 0)
+			continue;
+		stat_add(&stats->verdict_errors, 1);
+		head->verdict.verdict = htonl(NF_DROP);
+		head->nlh.nlmsg_len = offsetof(struct verdict_msg, tail);
+		(void)send(fd, head, head->nlh.nlmsg_len, 0);
+	}
+}
+
 void queue_flush(struct queue *queue, struct stats *stats)
 {
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
@@ -284,7 +308,7 @@ void queue_flush(struct queue *queue, struct stats *stats)
 		return;
 	stat_add(&stats->syscalls, 1);
 	if (sendmsg(mnl_socket_get_fd(queue->nl), &msg, 0) < 0)
-		stat_add(&stats->verdict_errors, 1);
+		flush_singly(queue, stats);
 	queue->iov_len = 0;
 	queue->bytes = 0;
 }

@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TICK_MS	   250
@@ -110,6 +111,16 @@ static int bind_socket(struct server *server, int fd, const struct sockaddr_un *
 	return ret;
 }
 
+/* For a second at most: whoever may open the directory could hold the lock for ever. Without it two
+ * daemons that start at the same moment on one dead socket might both take it. */
+static void lock_directory(int directory)
+{
+	const struct timespec pause = {.tv_nsec = 20000000};
+
+	for (int i = 0; i < 50 && flock(directory, LOCK_EX | LOCK_NB); i++)
+		nanosleep(&pause, NULL);
+}
+
 /* A bound socket at the server's path. The lock on the directory keeps two daemons from taking the
  * same dead socket over. */
 static int make_socket(struct server *server, struct error *err)
@@ -121,7 +132,7 @@ static int make_socket(struct server *server, struct error *err)
 	if (directory < 0)
 		return directory;
 	memcpy(sun.sun_path, server->path, strlen(server->path) + 1);
-	flock(directory, LOCK_EX);
+	lock_directory(directory);
 	ret = remove_dead(&sun, err);
 	if (ret)
 		goto out;

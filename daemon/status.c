@@ -5,6 +5,7 @@
  */
 #include "daemon/status.h"
 #include "daemon/queue.h"
+#include "sched/schedulers.h"
 
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -113,13 +114,13 @@ json_t *status_json(const struct director *director, const struct workers *worke
 	rcu_read_lock();
 	services_each(director_services(director), tally_service, &tally);
 	rcu_read_unlock();
-	return json_pack("{s:s, s:i, s:I, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
+	return json_pack("{s:s, s:i, s:I, s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
 			 "s:o, s:o, s:o}",
 			 "version", NFVS_VERSION, "pid", (int)getpid(), "uptime",
 			 (json_int_t)((director_now() - started) / 1000), "datapath", "packet",
-			 "kernel", kernel(director), "table", conf->table, "rules",
-			 conf->rules_managed ? "managed" : "external", "system",
-			 conf->system_managed ? "manage" : "check", "services",
+			 "schedulers", scheduler_names(), "kernel", kernel(director), "table",
+			 conf->table, "rules", conf->rules_managed ? "managed" : "external",
+			 "system", conf->system_managed ? "manage" : "check", "services",
 			 tally.file + tally.runtime, "services_file", tally.file,
 			 "services_runtime", tally.runtime, "servers", tally.servers, "connections",
 			 (json_int_t)conns_count(director_conns(director)), "queues",

@@ -6,6 +6,7 @@
  * thread, or the main thread of nfvs-rules.
  */
 #include "daemon/wanted.h"
+#include "daemon/array.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,26 +14,11 @@
 #define FTP_PORT     21
 #define UNPRIVILEGED 1024
 
-/* Room for one more; false without memory. */
-static bool grow(void *array, size_t len, size_t *max, size_t size)
-{
-	void **items = array, *more;
-
-	if (len < *max)
-		return true;
-	more = reallocarray(*items, *max ? *max * 2 : 64, size);
-	if (!more)
-		return false;
-	*items = more;
-	*max = *max ? *max * 2 : 64;
-	return true;
-}
-
 void wanted_service(struct wanted *wanted, const struct service_key *key,
 		    const struct match *matches, size_t matches_len)
 {
-	if (!grow(&wanted->services, wanted->services_len, &wanted->services_max,
-		  sizeof(*wanted->services))) {
+	if (!array_grow(&wanted->services, wanted->services_len, &wanted->services_max,
+			sizeof(*wanted->services))) {
 		wanted->no_memory = true;
 		return;
 	}
@@ -43,8 +29,8 @@ void wanted_service(struct wanted *wanted, const struct service_key *key,
 static void add_ports(struct wanted *wanted, uint8_t af, const union addr *addr, uint8_t protocol,
 		      uint16_t first, uint16_t last)
 {
-	if (!grow(&wanted->servers, wanted->servers_len, &wanted->servers_max,
-		  sizeof(*wanted->servers))) {
+	if (!array_grow(&wanted->servers, wanted->servers_len, &wanted->servers_max,
+			sizeof(*wanted->servers))) {
 		wanted->no_memory = true;
 		return;
 	}

@@ -16,17 +16,25 @@
  */
 static void dest_judge(struct dest *dest)
 {
-	uint32_t upper = atomic_load_explicit(&dest->upper, memory_order_relaxed);
-	uint32_t lower = atomic_load_explicit(&dest->lower, memory_order_relaxed);
-	uint32_t total = dest_total(dest);
-	bool overloaded = dest_overloaded(dest);
+	uint32_t upper, lower, total;
+	bool overloaded;
 
-	if (!lower)
-		lower = upper - upper / 4;
-	if (upper && total >= upper && !overloaded)
-		atomic_fetch_or_explicit(&dest->flags, DEST_OVERLOAD, memory_order_relaxed);
-	else if ((!upper || total < lower) && overloaded)
-		atomic_fetch_and_explicit(&dest->flags, ~DEST_OVERLOAD, memory_order_relaxed);
+	/* Once more after each change: if the counts moved meanwhile, whoever moved them may have
+	 * judged by the old flag, and perhaps nobody comes after us. */
+	for (;;) {
+		upper = atomic_load_explicit(&dest->upper, memory_order_relaxed);
+		lower = atomic_load_explicit(&dest->lower, memory_order_relaxed);
+		total = dest_total(dest);
+		overloaded = dest_overloaded(dest);
+		if (!lower)
+			lower = upper - upper / 4;
+		if (upper && total >= upper && !overloaded)
+			atomic_fetch_or(&dest->flags, DEST_OVERLOAD);
+		else if ((!upper || total < lower) && overloaded)
+			atomic_fetch_and(&dest->flags, ~DEST_OVERLOAD);
+		else
+			return;
+	}
 }
 
 struct dest *dest_new(const struct dest_spec *spec, const struct service_key *vs)

@@ -63,9 +63,8 @@ int services_each(const struct services *services, int (*fn)(struct service *svc
 void services_each_dest(const struct services *services,
 			void (*fn)(const struct dest *dest, void *data), void *data);
 
-/* Counts; any thread, relaxed. */
+/* How many services there are; any thread, relaxed. */
 uint32_t services_count(const struct services *services);
-bool services_any_mark(const struct services *services);
 
 /*
  * The changes below belong to the control thread. Errors are those of IPVS: -EEXIST, -ESRCH (no

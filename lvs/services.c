@@ -195,11 +195,6 @@ uint32_t services_count(const struct services *services)
 	return atomic_load_explicit(&services->count, memory_order_relaxed);
 }
 
-bool services_any_mark(const struct services *services)
-{
-	return any(&services->marks);
-}
-
 /* Counts a service in (+1) or out (-1). */
 static void services_account(struct services *services, const struct service_key *key, uint32_t n)
 {

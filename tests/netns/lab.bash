@@ -15,6 +15,9 @@
 # and in a user namespace (lab_enter). All that is started is remembered in $LAB_DIR and ended by
 # lab_down, by pid.
 
+# Debian's own programs first, and quickly found: python3 may otherwise be a wrapper in shell.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+
 LAB_SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 LAB_TOP=$(cd "$LAB_SRC/../.." && pwd)
 B=${B:-build}
@@ -213,9 +216,9 @@ lab_settings() {
 	unset JOURNAL_STREAM NOTIFY_SOCKET
 }
 
-# Builds the lab: lab_up [lo|route]. lo: the director has the virtual addresses itself; route: it
-# is only routed to. Exports LAB (prefix of the namespaces) and LAB_DIR (files of this run).
-lab_up() {
+# A lab without namespaces, for who makes them. Exports LAB (prefix of the namespaces) and LAB_DIR
+# (files of this run).
+lab_bare() {
 	local why
 
 	why=$(lab_missing)
@@ -233,7 +236,12 @@ lab_up() {
 	chmod 755 "$LAB_DIR"
 	echo "$LAB" >"$LAB_DIR/name"
 	: >"$LAB_DIR/namespaces"
-	lab_topology "${1:-route}"
+}
+
+# Builds the lab: lab_up [lo|route]. lo: the director has the virtual addresses itself; route: it
+# is only routed to.
+lab_up() {
+	lab_bare && lab_topology "${1:-route}"
 }
 
 # Takes everything down; returns 0. Safe to call twice, or when lab_up failed half way.

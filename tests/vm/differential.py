@@ -43,7 +43,13 @@ class Pair:
         self.plant = plant
         self.runs = 0
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for one in self.sides:
+            one.clients.close_all()
+        self.loop.close()
         for one in self.sides:
             one.close()
 
@@ -208,17 +214,17 @@ def main():
     parser.add_argument("--plant", nargs=2, help="a word that the right side gets for another")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nfvs-diff.") as folder:
-        pair = Pair(options.sides.split(","), folder, options.plant)
-        try:
-            if options.scenarios:
-                good = [play_file(pair, path, options.shrink) for path in options.scenarios]
-            else:
-                print(f"--seed {options.seed} --steps {options.steps}", flush=True)
-                good = [play_random(pair, options.seed, scheduler, options.steps, options.shrink)
-                        for scheduler in options.schedulers.split(",")]
-        finally:
-            pair.close()
-    sys.exit(not all(good))
+        good = True
+        if not options.scenarios:
+            print(f"--seed {options.seed} --steps {options.steps}", flush=True)
+        # New directors for each: what is left of earlier runs would be listed in all that follow.
+        for what in options.scenarios or options.schedulers.split(","):
+            with Pair(options.sides.split(","), folder, options.plant) as pair:
+                if options.scenarios:
+                    good &= play_file(pair, what, options.shrink)
+                else:
+                    good &= play_random(pair, options.seed, what, options.steps, options.shrink)
+    sys.exit(not good)
 
 
 main()

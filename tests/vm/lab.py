@@ -89,6 +89,10 @@ class Lab:
         for i, name in enumerate(SERVERS, 11):
             self[name].batch("ip", self.host(f"10.2.0.{i}", f"fd00:2::{i}", "10.2.0.1", "fd00:2::1"))
 
+    def close(self):
+        for namespace in self.namespaces.values():
+            os.close(namespace.fd)
+
     def __getitem__(self, name):
         return self.namespaces[name]
 

@@ -95,10 +95,13 @@ class Side:
 
     def close(self):
         if self.tool.process:
-            self.tool.process.kill()
+            self.tool.process.stdin.close()
+            self.tool.process.wait()
+            self.tool.process.stdout.close()
         if self.daemon:
             self.daemon.terminate()
             self.daemon.wait()
+        self.lab.close()
 
 
 def connections(text, mine):

@@ -47,6 +47,11 @@ class Wire:
         sock.setblocking(False)
         self.selector.register(sock, events, action)
 
+    def close(self):
+        for key in list(self.selector.get_map().values()):
+            key.fileobj.close()
+        self.selector.close()
+
     def forget(self, sock):
         if sock.fileno() >= 0:
             self.selector.unregister(sock)
