@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The worker threads: receive a batch, decide each packet under one RCU read lock, send all
- * verdicts. A worker is pinned to a CPU, because the rest of a packet's way through the kernel runs
- * inside the sending of its verdict. It never logs and never waits for anything but packets.
+ * verdicts. Where there is a worker for each CPU, it is pinned to it, because the rest of a
+ * packet's way through the kernel runs inside the sending of its verdict. It never logs and never
+ * waits for anything but packets.
  */
 #include "daemon/worker.h"
 #include "daemon/queue.h"
@@ -51,11 +52,14 @@ static int nth_cpu(const cpu_set_t *set, unsigned int n)
 	return 0;
 }
 
-static void pin(unsigned int n)
+/* With a worker for each CPU, each keeps its own. Fewer are left to the kernel's scheduler: a
+ * pinned one would wait for its CPU while another is idle. */
+static void pin(unsigned int n, unsigned int workers)
 {
 	cpu_set_t allowed, one;
 
-	if (sched_getaffinity(0, sizeof(allowed), &allowed))
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) ||
+	    workers < (unsigned int)CPU_COUNT(&allowed))
 		return;
 	CPU_ZERO(&one);
 	CPU_SET(nth_cpu(&allowed, n), &one);
@@ -72,7 +76,7 @@ static void *worker_run(void *data)
 
 	snprintf(name, sizeof(name), "nfvs-queue-%u", worker->index % 1000);
 	(void)pthread_setname_np(pthread_self(), name);
-	pin(worker->index);
+	pin(worker->index, worker->all->len);
 	rcu_register_thread();
 	while (!atomic_load_explicit(&worker->all->stop, memory_order_relaxed)) {
 		n = queue_receive(worker->queue, &worker->stats);

@@ -68,6 +68,7 @@ class Run:
     def __init__(self, pair, names):
         self.pair, self.names = pair, names
         self.steps = 0
+        self.marked = False
         self.targets = {}  # of connections: service and server
         self.services = ""  # as the left side lists them
 
@@ -79,6 +80,8 @@ class Run:
             if words[0] == "-Z":
                 self.compare(True)  # else IPVS sets to zero before it has added up
             self.tell(line)
+        elif words[0] == "wait":
+            time.sleep(float(words[1]))
         elif words[0] == "connect" and words[-1] == "close":
             self.traffic(words[:-1])
             self.traffic(["close", words[1], "client"])
@@ -89,7 +92,14 @@ class Run:
         if texts[0] != texts[1]:
             raise Mismatch(self.steps, what, texts)
 
+    def mark(self):
+        self.marked = True
+        for one in self.pair.sides:
+            one.lab["dir"].batch("nft", self.names.marking())
+
     def tell(self, line):
+        if "FWM" in line and not self.marked:
+            self.mark()
         for number, one in enumerate(self.pair.sides):
             words = self.names.text(line)
             if number and self.pair.plant:

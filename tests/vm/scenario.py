@@ -7,10 +7,12 @@ A scenario is lines of text. A line that begins with a dash is for ipvsadm and n
     send NAME                                       something to say over it, and an answer
     close NAME [client|server|reset|half]           who closes first; half: only the client
     udp NAME CLIENT:PORT VIRTUAL:PORT               a datagram, and an answer
+    wait SECONDS
 
 Addresses are names: C1 C2 C3 are clients, VIP and VIP2 virtual, RS1 RS2 RS3 servers (TCP ports 8080
-and 8081, UDP 5300 and 5301), each with a 6 behind it for IPv6. FWM is the firewall mark that packets
-to VIP2 carry. Every run gets addresses of its own, so that nothing is left from the one before.
+and 8081, UDP 5300 and 5301), each with a 6 behind it for IPv6. FWM is a firewall mark, which packets
+to VIP2 carry once a line has named it. Every run gets addresses and a mark of its own, so that
+nothing is left from the one before.
 """
 import ipaddress
 import random
@@ -42,6 +44,14 @@ class Names:
             return f"[{found}]" if found.version == 6 else str(found)
 
         return NAMES.sub(address, line).replace("FWM", str(self.mark))
+
+    def marking(self):
+        """Rules that mark what goes to VIP2, for nft"""
+        for family, name in (("ip", "VIP2"), ("ip6", "VIP26")):
+            yield f"add table {family} marks"
+            yield f"add chain {family} marks all {{ type filter hook prerouting priority -250; }}"
+            yield (f"add rule {family} marks all {family} daddr {self.addresses[name]} "
+                   f"meta mark set {self.mark}")
 
     def endpoint(self, word):
         name, _, port = word.rpartition(":")

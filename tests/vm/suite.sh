@@ -1,9 +1,74 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Runs bats files in the kernel of the vm rig and prints TAP: suite.sh FILE...
-# Status, time limit and variables as for tests/vm/run.
+# Runs bats files in the kernel of the vm rig, each in a guest of its own, so that a kernel that dies
+# takes only one with it; prints the TAP of each in the order given. Emulation uses one processor for
+# most of the time, so several guests go on side by side. Usage: suite.sh FILE...
+#
+#     NFVS_VM_JOBS     guests at a time                                        one per processor
+#     and what tests/vm/run knows; its time limit is for each file
+#
+# Status: 0, 1 if a test failed, 77 if there can be no guest here.
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-[[ ${NFVS_VM_GUEST:-} ]] || exec "$here/run" "$here/suite.sh" "$@"
-exec bats --tap "$@"
+export NFVS_VM_CPUS=${NFVS_VM_CPUS:-1}
+work= guests=()
+
+clean_up() {
+	trap '' INT TERM HUP
+	((${#guests[@]} == 0)) || kill -TERM "${guests[@]}" 2>/dev/null
+	wait 2>/dev/null
+	[[ ! $work ]] || rm -rf "$work"
+}
+
+# In the background: one file, to $work/NUMBER.tap and, last, $work/NUMBER.rc
+run_file() {
+	"$here/run" bats --tap "$2" >"$work/$1.tap" 2>"$work/$1.err" &
+	trap 'kill -TERM $!; wait; exit 143' TERM
+	wait $!
+	echo $? >"$work/$1.rc"
+}
+
+# Shows what came of a file; a guest that ended before its tests did is a failure of its own.
+show() {
+	local rc planned done
+
+	rc=$(<"$work/$1.rc")
+	echo "# $2"
+	cat "$work/$1.tap"
+	sed 's/^/# /' "$work/$1.err"
+	planned=$(sed -n 's/^1\.\.//p' "$work/$1.tap")
+	done=$(grep -cE '^(not )?ok ' "$work/$1.tap")
+	if ((rc > 1 || planned != done)); then
+		echo "not ok $((done + 1)) $2: $done of ${planned:-?} tests done, the guest ended with status $rc"
+		rc=1
+	fi
+	return "$rc"
+}
+
+main() {
+	local jobs=${NFVS_VM_JOBS:-$(nproc)} file number=0 shown=0 status=0
+
+	work=$(mktemp -d "${TMPDIR:-/tmp}/nfvs-suite.XXXXXX") || exit 1
+	trap clean_up EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	trap 'exit 129' HUP
+	"$here/run" true || exit # fetches the kernel, or says why there can be no guest
+	for file; do
+		while (($(jobs -rp | wc -l) >= jobs)); do
+			wait -n
+		done
+		run_file $((number++)) "$file" &
+		guests+=($!)
+	done
+	for file; do
+		wait "${guests[shown]}"
+		show "$shown" "$file" || status=1
+		((++shown))
+	done
+	guests=()
+	exit "$status"
+}
+
+main "$@"
