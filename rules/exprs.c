@@ -330,17 +330,13 @@ static void conntrack(struct builder *b)
 static void stmt_fill(struct builder *b, const struct stmt *stmt)
 {
 	const uint32_t bits = b->ruleset->mark_mask;
-	struct nftnl_expr *e;
 
 	switch (stmt->kind) {
 	case STMT_NONE:
 		break;
 	case STMT_IN:
-	case STMT_NOT_IN:
 		fields_load(b, stmt->fields, REG_KEY);
-		e = lookup(b, set_layouts[stmt->set].name, REG_KEY);
-		if (e && stmt->kind == STMT_NOT_IN)
-			nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+		lookup(b, set_layouts[stmt->set].name, REG_KEY);
 		break;
 	case STMT_MARK:
 		mark_by(b, stmt);

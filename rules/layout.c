@@ -9,9 +9,6 @@
 #include <linux/netfilter.h>
 
 const struct set_layout set_layouts[SETS] = {
-	[SET_TRANSPORTS] = {.name = "transports",
-			    .comment = "protocols that have ports",
-			    .key = {FIELD_PROTOCOL}},
 	[SET_ERRORS] = {.name = "errors",
 			.comment = "ICMP types that carry the packet they are about",
 			.key = {FIELD_ICMP_TYPE}},
@@ -100,10 +97,6 @@ const struct chain_layout chain_layouts[CHAINS] = {
 	{                                                             \
 		.kind = STMT_IN, .fields = {__VA_ARGS__}, .set = (id) \
 	}
-#define NOT_IN(id, ...)                                                   \
-	{                                                                 \
-		.kind = STMT_NOT_IN, .fields = {__VA_ARGS__}, .set = (id) \
-	}
 #define MARK_BY(id, ...)                                                \
 	{                                                               \
 		.kind = STMT_MARK, .fields = {__VA_ARGS__}, .set = (id) \
@@ -141,7 +134,6 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_REQUESTS, NULL, {FAN_OUT(FIELD_SADDR, FIELD_SPORT)}},
 	{CHAIN_REPLIES, NULL, {FAN_OUT(FIELD_DADDR, FIELD_DPORT)}},
 
-	{CHAIN_UNTRACK, NULL, {NOT_IN(SET_TRANSPORTS, FIELD_PROTOCOL), RETURN}},
 	{CHAIN_UNTRACK, NULL, {IN_SET(SET_SERVICES, VIRTUAL), NOTRACK, RETURN}},
 	{CHAIN_UNTRACK, NULL, {IN_SET(SET_SERVERS, REAL), NOTRACK, RETURN}},
 	{CHAIN_UNTRACK, NULL, {TCP, IN_SET(SET_TCP_SERVICES, VIRTUAL_RANGE), NOTRACK, RETURN}},
@@ -149,28 +141,28 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_UNTRACK, NULL, {TCP, IN_SET(SET_TCP_SERVERS, REAL_RANGE), NOTRACK}},
 	{CHAIN_UNTRACK, NULL, {UDP, IN_SET(SET_UDP_SERVERS, REAL_RANGE), NOTRACK}},
 
-	{CHAIN_CLASSIFY, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
-	{CHAIN_CLASSIFY, NULL, {NOT_IN(SET_TRANSPORTS, FIELD_PROTOCOL), RETURN}},
+	{CHAIN_CLASSIFY,
+	 "most packets end here; what a group claims is not in this set",
+	 {IN_SET(SET_SERVICES, VIRTUAL), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_CLASSIFY,
 	 "a mark that somebody set, and that a service has, stands",
 	 {IN_SET(SET_MARKS, FIELD_MARK), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_CLASSIFY, NULL, {TCP, MARK_BY(SET_TCP_GROUPS, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_CLASSIFY, NULL, {UDP, MARK_BY(SET_UDP_GROUPS, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
-	{CHAIN_CLASSIFY, NULL, {IN_SET(SET_SERVICES, VIRTUAL), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_CLASSIFY,
 	 NULL,
 	 {TCP, IN_SET(SET_TCP_SERVICES, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_CLASSIFY,
 	 NULL,
 	 {UDP, IN_SET(SET_UDP_SERVICES, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_CLASSIFY, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
 
 	{CHAIN_REFUSE, NULL, {PLAIN(STMT_REFUSED), PLAIN(STMT_UNREACHABLE)}},
 
-	{CHAIN_ANSWERS, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
-	{CHAIN_ANSWERS, NULL, {NOT_IN(SET_TRANSPORTS, FIELD_PROTOCOL), RETURN}},
 	{CHAIN_ANSWERS, NULL, {IN_SET(SET_SERVERS, REAL), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_ANSWERS, NULL, {TCP, IN_SET(SET_TCP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_ANSWERS, NULL, {UDP, IN_SET(SET_UDP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
+	{CHAIN_ANSWERS, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
 
 	{CHAIN_OUTGOING, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
 };

@@ -31,7 +31,6 @@ enum field {
 #define FIELDS_MAX 3
 
 enum set_id {
-	SET_TRANSPORTS,
 	SET_ERRORS,
 	SET_MARKS,
 	SET_SERVICES,
@@ -78,7 +77,6 @@ struct chain_layout {
 enum stmt_kind {
 	STMT_NONE,
 	STMT_IN,	  /* fields @set: goes on if the set has them */
-	STMT_NOT_IN,	  /* fields != @set */
 	STMT_MARK,	  /* mark set fields map @set: goes on if the map has them */
 	STMT_REFUSED,	  /* mark & mask == mask */
 	STMT_PROTOCOL,	  /* goes on if it is this protocol */

@@ -128,10 +128,6 @@ static int add_constants(struct ruleset *ruleset)
 		enum set_id set;
 		uint8_t byte;
 	} rows[] = {
-		{FAMILY_IP, SET_TRANSPORTS, IPPROTO_TCP},
-		{FAMILY_IP, SET_TRANSPORTS, IPPROTO_UDP},
-		{FAMILY_IP6, SET_TRANSPORTS, IPPROTO_TCP},
-		{FAMILY_IP6, SET_TRANSPORTS, IPPROTO_UDP},
 		/* destination unreachable, source quench, time exceeded, parameter problem */
 		{FAMILY_IP, SET_ERRORS, 3},
 		{FAMILY_IP, SET_ERRORS, 4},
@@ -199,6 +195,43 @@ static int elements_settle(struct elements *elements, enum set_id set, enum fami
 	return 0;
 }
 
+/* Does a group's range, in a settled set, hold this service? */
+static bool in_group(const struct elements *groups, const struct element *service)
+{
+	size_t low = 0, high = groups->len;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct element *range = &groups->items[middle];
+		int order = addr_compare(&service->addr, &range->addr);
+
+		if (!order && service->first >= range->first && service->first <= range->last)
+			return true;
+		if (order < 0 || (!order && service->first < range->first))
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return false;
+}
+
+/* As in IPVS a firewall mark comes before an address: services that a group claims too are left to
+ * the group's rules, so that the others can be looked up before any mark is. */
+static void drop_claimed(struct ruleset *ruleset, enum family family)
+{
+	struct elements *services = &ruleset->sets[family][SET_SERVICES];
+	size_t kept = 0;
+
+	for (size_t i = 0; i < services->len; i++) {
+		const struct element *service = &services->items[i];
+		enum set_id groups = ranges(SET_TCP_GROUPS, service->byte);
+
+		if (!in_group(&ruleset->sets[family][groups], service))
+			services->items[kept++] = *service;
+	}
+	services->len = kept;
+}
+
 static int ruleset_fill(struct ruleset *ruleset, const struct rules_input *input)
 {
 	int err = add_constants(ruleset);
@@ -231,12 +264,14 @@ struct ruleset *ruleset_build(const struct rules_input *input, struct error *err
 	ruleset->tproxy = input->tproxy;
 	if (ruleset_fill(ruleset, input))
 		goto no_memory;
-	for (enum family f = 0; f < FAMILIES; f++)
+	for (enum family f = 0; f < FAMILIES; f++) {
 		for (enum set_id s = 0; s < SETS; s++)
 			if (elements_settle(&ruleset->sets[f][s], s, f, err)) {
 				ruleset_free(ruleset);
 				return NULL;
 			}
+		drop_claimed(ruleset, f);
+	}
 	return ruleset;
 
 no_memory:

@@ -159,10 +159,8 @@ static void print_stmt(FILE *out, const struct stmt *stmt, const struct ruleset 
 	case STMT_NONE:
 		break;
 	case STMT_IN:
-	case STMT_NOT_IN:
 		print_fields(out, stmt->fields, w, field_expr);
-		fprintf(out, " %s@%s", stmt->kind == STMT_NOT_IN ? "!= " : "",
-			set_layouts[stmt->set].name);
+		fprintf(out, " @%s", set_layouts[stmt->set].name);
 		break;
 	case STMT_MARK:
 		fputs("meta mark set ", out);

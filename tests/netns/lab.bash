@@ -181,6 +181,9 @@ lab_topology() {
 
 	lab_namespace dir
 	lab_namespace client
+	# A bridge is a switch here, not a firewall.
+	on dir sh -c 'for call in /proc/sys/net/bridge/bridge-nf-call-ip*tables; do
+		[ ! -e $call ] || echo 0 >$call; done'
 	on dir ip link add br-c type bridge
 	on dir ip link add br-s type bridge
 	on dir ip link set br-c up

@@ -119,7 +119,6 @@ Test(ruleset, services_by_address_and_by_mark)
 		service(IPPROTO_TCP, "10.1.0.102", 0),	 group(9, NULL, 0)};
 	struct ruleset *ruleset = build(services, 6, NULL, 0, NULL);
 
-	expect(ruleset, "ip", "transports", "tcp|udp");
 	expect(ruleset, "ip", "errors", "3|4|11|12");
 	expect(ruleset, "ip6", "errors", "1|2|3|4");
 	expect(ruleset, "ip", "services", "10.1.0.100 . tcp . 80|10.1.0.100 . udp . 53");
@@ -201,6 +200,28 @@ Test(ruleset, ranges_are_joined)
 		cr_assert_str_eq(have, want, "%s: %s", rows[i].name, have);
 		ruleset_free(ruleset);
 	}
+}
+
+/* As in IPVS a firewall mark comes before an address. */
+Test(ruleset, a_group_claims_a_service_within_it)
+{
+	const struct match matches[] = {match(IPPROTO_TCP, "10.0.0.1", 80, 90),
+					match(IPPROTO_TCP, "10.0.0.3", 1, 1)};
+	const struct rules_service services[] = {
+		group(7, matches, 2),
+		service(IPPROTO_TCP, "10.0.0.1", 79),
+		service(IPPROTO_TCP, "10.0.0.1", 80),
+		service(IPPROTO_TCP, "10.0.0.1", 90),
+		service(IPPROTO_TCP, "10.0.0.1", 91),
+		service(IPPROTO_UDP, "10.0.0.1", 80),
+		service(IPPROTO_TCP, "10.0.0.2", 80),
+	};
+	struct ruleset *ruleset = build(services, 7, NULL, 0, NULL);
+
+	expect(ruleset, "ip", "services",
+	       "10.0.0.1 . tcp . 79|10.0.0.1 . tcp . 91|10.0.0.1 . udp . 80|10.0.0.2 . tcp . 80");
+	expect(ruleset, "ip", "tcp_services", "10.0.0.1 . 80-90|10.0.0.3 . 1");
+	ruleset_free(ruleset);
 }
 
 Test(ruleset, two_groups_must_not_claim_one_packet)

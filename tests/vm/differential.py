@@ -36,11 +36,12 @@ class Mismatch(Exception):
 class Pair:
     """The two directors"""
 
-    def __init__(self, kinds, folder, plant):
+    def __init__(self, kinds, folder, plant, show):
         self.loop = wire.Wire()
         self.kinds = kinds
         self.sides = [side.Side(kind, self.loop, folder) for kind in kinds]
         self.plant = plant
+        self.show = show
         self.runs = 0
 
     def __enter__(self):
@@ -89,6 +90,9 @@ class Run:
             self.traffic(words)
 
     def same(self, what, texts):
+        if self.pair.show:
+            print(what, *dict.fromkeys(text.strip() or "nothing" for text in texts),
+                  sep=":\n  ", flush=True)
         if texts[0] != texts[1]:
             raise Mismatch(self.steps, what, texts)
 
@@ -104,9 +108,11 @@ class Run:
             words = self.names.text(line)
             if number and self.pair.plant:
                 words = words.replace(*self.pair.plant)
-            one.tool.write(words, "-Ln")
-        answers, lists = zip(*((one.tool.read(), one.tool.read()) for one in self.pair.sides))
-        self.services = lists[0]
+            one.tool.write(words)
+        answers = [one.tool.read() for one in self.pair.sides]
+        left = self.pair.sides[0].tool
+        left.write("-Ln")
+        self.services = left.read()
         self.same(f"the answer to {line}", answers)
 
     def traffic(self, words):
@@ -222,6 +228,7 @@ def main():
     parser.add_argument("--shrink", type=int, default=120, help="seconds to look for a shorter one")
     parser.add_argument("--sides", default="ipvs,nfvs")
     parser.add_argument("--plant", nargs=2, help="a word that the right side gets for another")
+    parser.add_argument("--show", action="store_true", help="everything that is compared")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nfvs-diff.") as folder:
         good = True
@@ -229,7 +236,7 @@ def main():
             print(f"--seed {options.seed} --steps {options.steps}", flush=True)
         # New directors for each: what is left of earlier runs would be listed in all that follow.
         for what in options.scenarios or options.schedulers.split(","):
-            with Pair(options.sides.split(","), folder, options.plant) as pair:
+            with Pair(options.sides.split(","), folder, options.plant, options.show) as pair:
                 if options.scenarios:
                     good &= play_file(pair, what, options.shrink)
                 else:

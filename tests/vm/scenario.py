@@ -49,8 +49,8 @@ class Names:
         """Rules that mark what goes to VIP2, for nft"""
         for family, name in (("ip", "VIP2"), ("ip6", "VIP26")):
             yield f"add table {family} marks"
-            yield f"add chain {family} marks all {{ type filter hook prerouting priority -250; }}"
-            yield (f"add rule {family} marks all {family} daddr {self.addresses[name]} "
+            yield f"add chain {family} marks early {{ type filter hook prerouting priority -250; }}"
+            yield (f"add rule {family} marks early {family} daddr {self.addresses[name]} "
                    f"meta mark set {self.mark}")
 
     def endpoint(self, word):

@@ -12,7 +12,7 @@
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export NFVS_VM_CPUS=${NFVS_VM_CPUS:-1}
-work= guests=()
+work="" guests=()
 
 clean_up() {
 	trap '' INT TERM HUP
@@ -31,23 +31,23 @@ run_file() {
 
 # Shows what came of a file; a guest that ended before its tests did is a failure of its own.
 show() {
-	local rc planned done
+	local rc planned ran
 
 	rc=$(<"$work/$1.rc")
 	echo "# $2"
 	cat "$work/$1.tap"
 	sed 's/^/# /' "$work/$1.err"
 	planned=$(sed -n 's/^1\.\.//p' "$work/$1.tap")
-	done=$(grep -cE '^(not )?ok ' "$work/$1.tap")
-	if ((rc > 1 || planned != done)); then
-		echo "not ok $((done + 1)) $2: $done of ${planned:-?} tests done, the guest ended with status $rc"
+	ran=$(grep -cE '^(not )?ok ' "$work/$1.tap")
+	if ((rc > 1 || planned != ran)); then
+		echo "not ok $((ran + 1)) $2: $ran of ${planned:-?} tests done, the guest ended with status $rc"
 		rc=1
 	fi
 	return "$rc"
 }
 
 main() {
-	local jobs=${NFVS_VM_JOBS:-$(nproc)} file number=0 shown=0 status=0
+	local jobs=${NFVS_VM_JOBS:-$(nproc)} file shown=0 status=0
 
 	work=$(mktemp -d "${TMPDIR:-/tmp}/nfvs-suite.XXXXXX") || exit 1
 	trap clean_up EXIT
@@ -59,7 +59,7 @@ main() {
 		while (($(jobs -rp | wc -l) >= jobs)); do
 			wait -n
 		done
-		run_file $((number++)) "$file" &
+		run_file "${#guests[@]}" "$file" &
 		guests+=($!)
 	done
 	for file; do

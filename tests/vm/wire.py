@@ -176,9 +176,10 @@ class Clients:
         with self.lab[place]:
             sock = socket.socket(family, kind)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        if kind == socket.SOCK_STREAM:
+            sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
         if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, kind == socket.SOCK_STREAM)
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
         sock.bind(address)
@@ -224,7 +225,7 @@ class Clients:
             family = socket.AF_INET6 if ":" in source[0] else socket.AF_INET
             sock = self.socket("client", family, socket.SOCK_DGRAM, source)
             sock.connect(target)
-            self.wire.watch(sock, lambda: None)
+            self.wire.watch(sock, None)
             self.open[name] = sock
 
         def receive():
@@ -234,6 +235,8 @@ class Clients:
                 pending.result = failure(sock, error)
 
         self.wire.selector.modify(sock, selectors.EVENT_READ, receive)
+        receive()  # what came after its time
+        pending.result = None
         try:
             sock.send(b"who?")
         except OSError as error:
