@@ -23,6 +23,7 @@ DEBS_BUILD := gcc libc6-dev make pkg-config libmnl-dev libnetfilter-queue-dev li
 DEBS_DEMO  := iproute2 nftables nginx-light curl python3 procps util-linux kmod
 DEBS_CHECK := clang clang-format libcriterion-dev bats socat wrk jq iputils-ping tcpdump \
 	python3-scapy libcap2-bin iperf3 ethtool
+DEBS_VM    := qemu-system-x86 busybox-static cpio kmod ipvsadm
 DEBS_BENCH := haproxy nftlb wrk iperf3
 
 override CFLAGS += -std=gnu11 -D_GNU_SOURCE -I. -MMD -MP -DNFVS_VERSION='"$(VERSION)"' \
@@ -63,6 +64,8 @@ deps: ## install the Debian packages to build and to test
 	$(call install_debs,$(DEBS_BUILD) $(DEBS_DEMO) $(DEBS_CHECK))
 deps-demo:
 	$(call install_debs,$(DEBS_BUILD) $(DEBS_DEMO))
+deps-vm: deps
+	$(call install_debs,$(DEBS_VM))
 deps-bench:
 	$(call install_debs,$(DEBS_BUILD) $(DEBS_DEMO) $(DEBS_BENCH))
 
@@ -89,6 +92,10 @@ unit: $(TESTS) ## unit tests alone
 	@for t in $(TESTS); do $$t || exit 1; done
 netns: all ## end-to-end tests in network namespaces alone
 	@B=$(B) bash tests/run-check netns
+vm: deps-vm ## in a stock Debian kernel under emulation: netns tests again, IPVS beside nfvs (long)
+	@$(MAKE) --no-print-directory -s all
+	@B=$(B) bash tests/vm/suite.sh tests/netns/*.bats
+	@B=$(B) tests/vm/run python3 tests/vm/differential.py
 san: ## unit tests under address and undefined behaviour sanitizers
 	@$(MAKE) --no-print-directory -s B=build/asan SAN="address undefined" CFLAGS="-O1 -g" san-programs
 	@B=$(B) bash tests/run-check san
@@ -166,7 +173,7 @@ $(B)/%.8: docs/%.8
 $(B)/nfvs.conf.5: docs/nfvs.conf.5.in $(B)/tests/tools/confkeys
 	$(B)/tests/tools/confkeys < $< | sed 's|@VERSION@|$(VERSION)|g' > $@
 
-.PHONY: all help deps deps-demo deps-bench demo check check-programs san-programs stress-programs \
-	fuzz-programs unit netns san tsan fuzz bench lint lint-run lint-objects $(DIRS:%=lint-%) format install uninstall clean
+.PHONY: all help deps deps-demo deps-vm deps-bench demo check check-programs san-programs stress-programs \
+	fuzz-programs unit netns vm san tsan fuzz bench lint lint-run lint-objects $(DIRS:%=lint-%) format install uninstall clean
 .SECONDARY:
 -include $(OBJS:.o=.d) $(MAINS:.o=.d) $(TESTS:=.d) $(STRESS:=.d) $(FUZZ:=.d) $(TOOLS:=.d)
