@@ -4,8 +4,8 @@
 # The kernel of the vm rig: a stock Debian kernel in a cache folder, unpacked, not installed. To be
 # sourced by run. A version in the cache is taken as it is; apt is asked only when there is none.
 #
-#     CACHE/VERSION/kernel                the kernel, without its compression where that can be had
-#     CACHE/VERSION/lib/modules/VERSION   its modules, without theirs: both cost seconds in emulation
+#     CACHE/VERSION/kernel                not compressed if possible, nor are
+#     CACHE/VERSION/lib/modules/VERSION   the modules: that costs seconds in emulation
 #
 # A version folder appears under its name only when it is whole.
 
@@ -56,8 +56,8 @@ kernel_download() {
 }
 
 # The kernel of bzImage $1 without its loader and compression: kernel_extract IMAGE FILE. The header
-# is Documentation/arch/x86/boot.rst's: setup_sects, payload_offset and payload_length. The last four
-# bytes of the payload are its size.
+# is Documentation/arch/x86/boot.rst's: setup_sects, payload_offset and payload_length. The last
+# four bytes of the payload are its size.
 kernel_extract() {
 	local sects offset length start unpack
 

@@ -87,7 +87,8 @@ class Lab:
         self["client"].batch("ip", self.host("10.1.0.2", "fd00:1::2", "10.1.0.1", "fd00:1::1") + [
             f"route add local {CLIENTS} dev lo", f"route add local {CLIENTS6} dev lo"])
         for i, name in enumerate(SERVERS, 11):
-            self[name].batch("ip", self.host(f"10.2.0.{i}", f"fd00:2::{i}", "10.2.0.1", "fd00:2::1"))
+            self[name].batch("ip", self.host(f"10.2.0.{i}", f"fd00:2::{i}", "10.2.0.1",
+                                             "fd00:2::1"))
 
     def close(self):
         for namespace in self.namespaces.values():

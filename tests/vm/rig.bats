@@ -80,7 +80,8 @@ await() {
 	chmod +x "$BATS_TEST_TMPDIR/a script"
 	cd "$BATS_TEST_TMPDIR"
 	NFVS_ONE="it's 1" BENCH_TWO='$2 "two"' B=/b/c OTHER=x NFVS_FILE=$BATS_TEST_FILENAME \
-		run --separate-stderr "$VM" "./a script" "with  blanks" "" '*' $'line\nbreak' 'q"'"'" <<<input
+		run --separate-stderr "$VM" "./a script" "with  blanks" "" '*' $'line\nbreak' 'q"'"'" \
+		<<<input
 	is "$status" 42
 	is "${lines[0]}" "[with  blanks][][*][line"
 	is "${lines[1]}" "break][q\"']$BATS_TEST_TMPDIR|it's 1|\$2 \"two\"|/b/c|unset|0"
@@ -221,6 +222,22 @@ await() {
 	kill -KILL $pid
 	wait $pid || is $? 137
 	await 5 eval "! pgrep -f '$TMPDIR/nfvs-vm'"
+}
+
+@test "a suite of files, one of whose guests dies" {
+	printf '@test "%s" {\n\t%s\n}\n' "has the native queue" 'modprobe nft_queue' fails false \
+		>"$BATS_TEST_TMPDIR/good.bats"
+	printf '@test "%s" {\n\t%s\n}\n' first true panics 'echo c >/proc/sysrq-trigger' third true \
+		>"$BATS_TEST_TMPDIR/bad.bats"
+	run "$BATS_TEST_DIRNAME/suite.sh" "$BATS_TEST_TMPDIR"/{bad,good}.bats
+	is "$status" 1
+	has "$output" '^ok 1 first$'
+	has "$output" "^not ok 2 $BATS_TEST_TMPDIR/bad.bats: 1 of 3 tests done, .* status 125\$"
+	has "$output" '^# vm: the guest.s kernel panicked$'
+	has "$output" '^ok 1 has the native queue$'
+	has "$output" '^not ok 2 fails$'
+	is "$(grep -cE '^(not )?ok' <<<"$output")" 4
+	nothing_left
 }
 
 @test "a kernel that is there is not asked for again" {

@@ -10,9 +10,9 @@ A scenario is lines of text. A line that begins with a dash is for ipvsadm and n
     wait SECONDS
 
 Addresses are names: C1 C2 C3 are clients, VIP and VIP2 virtual, RS1 RS2 RS3 servers (TCP ports 8080
-and 8081, UDP 5300 and 5301), each with a 6 behind it for IPv6. FWM is a firewall mark, which packets
-to VIP2 carry once a line has named it. Every run gets addresses and a mark of its own, so that
-nothing is left from the one before.
+and 8081, UDP 5300 and 5301), each with a 6 behind it for IPv6. FWM is a firewall mark, which what
+goes to VIP2 carries once a line has named it. Every run gets addresses and a mark of its own, so
+that nothing is left from the one before.
 """
 import ipaddress
 import random
@@ -76,21 +76,24 @@ class Maker:
     def __init__(self, seed, scheduler):
         self.random = random.Random(f"{seed} {scheduler}")
         self.scheduler = scheduler
-        self.services = {}  # "-t VIP:80": servers, weight by "RS1:8080"
+        self.services = {"-t VIP:80": {}}  # and their servers: weight by "RS1:8080"
         self.open = []
         self.flows = {}
         self.serial = 0
         self.first = [f"-A -t VIP:80 -s {scheduler}"]
-        self.services["-t VIP:80"] = {}
         for server in self.random.sample(("RS1:8080", "RS2:8080", "RS3:8080"), 3):
             self.first.append(self.add("-t VIP:80", server))
 
     def weight(self):
-        return self.random.choice((0, 1, 1, 1, 2, 2, 3, 4, 5, 7, 10))
+        weight = self.random.choice((0, 1, 1, 1, 2, 2, 3, 4, 5, 7, 10))
+        if self.random.random() < 0.9:
+            return f"-w {weight}"
+        upper = self.random.randint(2, 12)
+        return f"-w {weight} -x {upper}" + self.random.choice(("", f" -y {upper // 2}"))
 
     def add(self, service, server):
         weight = self.services[service].setdefault(server, self.weight())
-        return f"-a {service} -r {server} -m -w {weight}"
+        return f"-a {service} -r {server} -m {weight}"
 
     def new(self, kind):
         self.serial += 1
@@ -99,9 +102,12 @@ class Maker:
 
     def make_connect(self):
         name, source = self.new("c")
-        target = self.random.choice([s for s in self.services if s.startswith("-t")] or ["-t VIP:80"])
+        services = [s for s in self.services if not s.startswith("-u")]
+        target = self.random.choice(services or ["-t VIP:80"])[3:]
+        if target == "FWM":
+            target = self.random.choice(("VIP2:80", "VIP2:443"))
         self.open.append(name)
-        return f"connect {name} {source} {target[3:]}"
+        return f"connect {name} {source} {target}"
 
     def make_connect_close(self):
         return self.make_connect() + " close"
@@ -129,7 +135,8 @@ class Maker:
         return self.flows[name]
 
     def make_service(self):
-        key = self.random.choice(("-t VIP:80", "-t VIP:81", "-t VIP2:80", "-u VIP:53", "-u VIP2:53"))
+        key = self.random.choice(("-t VIP:80", "-t VIP:81", "-t VIP2:80", "-u VIP:53", "-u VIP2:53",
+                                  "-f FWM"))
         scheduler = self.scheduler if self.random.random() < 0.8 else \
             self.random.choice(("rr", "wrr", "lc", "wlc"))
         persistent = self.random.choice(("", "", "", " -p 300"))
@@ -146,9 +153,8 @@ class Maker:
         return f"-D {key}"
 
     def server_of(self, service):
-        tcp = service.startswith("-t")
-        return f"RS{self.random.randint(1, 3)}:" + self.random.choice(
-            ("8080", "8080", "8081") if tcp else ("5300", "5300", "5301"))
+        ports = ("5300", "5300", "5301") if service.startswith("-u") else ("8080", "8080", "8081")
+        return f"RS{self.random.randint(1, 3)}:{self.random.choice(ports)}"
 
     def make_add(self):
         service = self.random.choice(list(self.services))
@@ -157,7 +163,7 @@ class Maker:
     def make_edit(self):
         service = self.random.choice(list(self.services))
         server = self.random.choice(list(self.services[service]) or [self.server_of(service)])
-        return f"-e {service} -r {server} -m -w {self.weight()}"
+        return f"-e {service} -r {server} -m {self.weight()}"
 
     def make_delete(self):
         service = self.random.choice(list(self.services))
@@ -175,26 +181,37 @@ class Maker:
         return self.random.choices(list(makers), makers.values())[0]()
 
 
-def targets(lines):
-    """For each line the service that it is about, as VIP:80"""
+def lines(seed, scheduler):
+    """A made-up scenario without end; every fourth is of IPv6"""
+    maker = Maker(seed, scheduler)
+    suffix = r"\g<0>6" if maker.random.random() < 0.25 else r"\g<0>"
+    while True:
+        yield NAMES.sub(suffix, maker.line())
+
+
+def about(lines):
+    """For each line the service that it is about, as VIP:80; of VIP2 all are one with the mark's"""
     known = {}
     for line in lines:
         words = line.split()
         if line.startswith("-"):
-            yield words[2] if len(words) > 2 else None
+            target = words[2] if len(words) > 2 else None
         else:
             if words[0] in ("connect", "udp"):
                 known[words[1]] = words[3]
-            yield known.get(words[1])
+            target = known.get(words[1])
+        yield "FWM" if target and target.startswith("VIP2") else target
 
 
 def shrink(lines, fails, patience):
-    """The shortest part of the scenario that still fails: what is about the same service as its last
-    line, if that will do, and then without ever smaller pieces. patience() says when to stop."""
-    about = list(targets(lines))
-    related = [line for line, target in zip(lines, about) if target == about[-1]]
-    if fails(related):
-        lines = related
+    """The shortest part of the scenario that still fails: the lines about one service, if that will
+    do, and then without ever smaller pieces. patience() says when to stop."""
+    services = list(about(lines))
+    for service in sorted(set(services) - {None}, key=services.count):
+        alone = [line for line, target in zip(lines, services) if target == service]
+        if fails(alone):
+            lines = alone
+            break
     size = len(lines) // 2
     while size:
         at = 0

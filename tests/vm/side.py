@@ -6,6 +6,7 @@ say ends where the answer to the next begins, a command that is always refused.
 """
 import os
 import re
+import select
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ MARK = "--stop-daemon master"
 MARK_ANSWER = "No daemon is running\n"
 LISTS = ("-Ln", "-Lcn")
 COUNTERS = "-Ln --stats --exact"
+SILENCE = 60  # seconds after which a tool is taken to hang
 
 
 class Tool:
@@ -34,6 +36,13 @@ class Tool:
             stderr=subprocess.STDOUT)
         self.text = b""
 
+    def stop(self):
+        if self.process:
+            self.process.stdin.close()
+            self.process.wait()
+            self.process.stdout.close()
+            self.process = None
+
     def write(self, *lines):
         """Has these lines done, one after the other; read() as many answers."""
         if not self.process:
@@ -44,19 +53,19 @@ class Tool:
     def read(self):
         mark = MARK_ANSWER.encode()
         while mark not in self.text:
+            if not select.select([self.process.stdout], [], [], SILENCE)[0]:
+                sys.exit(f"{self.words[-1]} does not answer; so far: {self.text.decode()}")
             more = os.read(self.process.stdout.fileno(), 65536)
             if not more:  # an argument error ends it, as it should
-                text = self.text.decode() + f"(ends with status {self.process.wait()})\n"
-                self.process.stdin.close()
-                self.process.stdout.close()
-                self.process = None
-                return text
+                status = self.process.wait()
+                self.stop()
+                return self.text.decode() + f"(ends with status {status})\n"
             self.text += more
         text, _, self.text = self.text.partition(mark)
         return text.decode()
 
 
-def director_ipvs(lab, _):
+def start_ipvs(lab, _):
     subprocess.run(["modprobe", "-a", "ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_lc", "ip_vs_wlc"],
                    check=True)
     with open("/proc/sys/kernel/printk", "w") as file:
@@ -65,14 +74,14 @@ def director_ipvs(lab, _):
     return ["ipvsadm"], None
 
 
-def director_nfvs(lab, folder):
+def start_nfvs(lab, path):
     build = os.environ.get("B", os.path.join(os.path.dirname(__file__), "../../build"))
-    path = tempfile.mkdtemp(dir=folder)
     with open(f"{path}/nfvs.conf", "w") as file:
         file.write("director = { workers = 2; };\n")
     with open(f"{path}/log", "w") as log:
-        daemon = lab["dir"].spawn([f"{build}/nfvsd", "-c", f"{path}/nfvs.conf", "-s", f"{path}/sock"],
-                                  stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        daemon = lab["dir"].spawn(
+            [f"{build}/nfvsd", "-c", f"{path}/nfvs.conf", "-s", f"{path}/sock"],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     end = time.monotonic() + 30
     while "nfvsd: ready" not in open(f"{path}/log").read():
         if daemon.poll() is not None or time.monotonic() > end:
@@ -81,23 +90,44 @@ def director_nfvs(lab, folder):
     return ["env", f"NFVS_SOCKET={path}/sock", f"{build}/nfvsadm"], daemon
 
 
-DIRECTORS = {"ipvs": director_ipvs, "nfvs": director_nfvs}
+START = {"ipvs": start_ipvs, "nfvs": start_nfvs}
 
 
 class Side:
     def __init__(self, kind, loop, folder):
         self.kind = kind
+        self.path = tempfile.mkdtemp(dir=folder)
         self.lab = Lab()
         self.lab["dir"].sysctl(0, "ipv4/icmp_ratelimit", "ipv6/icmp/ratelimit")
-        words, self.daemon = DIRECTORS[kind](self.lab, folder)
-        self.tool = Tool(self.lab["dir"], words)
         self.clients = wire.Clients(loop, self.lab, ("rs1", "rs2", "rs3"))
+        words, self.daemon = START[kind](self.lab, self.path)
+        self.tool = Tool(self.lab["dir"], words)
+
+    def begin(self):
+        """Nothing is left of an earlier run but its connections, whose addresses do not return."""
+        self.clients.close_all()
+        if self.ended():
+            self.tool.stop()
+            words, self.daemon = START[self.kind](self.lab, self.path)
+            self.tool = Tool(self.lab["dir"], words)
+        self.tool.write("-C")
+        self.tool.read()
+
+    def ended(self):
+        """How the daemon ended, if it did"""
+        if self.daemon and self.daemon.poll() is not None:
+            return f"status {self.daemon.returncode}"
+        return ""
+
+    def log(self):
+        """The last lines that the daemon wrote"""
+        if not self.daemon:
+            return []
+        with open(f"{self.path}/log") as log:
+            return log.read().splitlines()[-20:]
 
     def close(self):
-        if self.tool.process:
-            self.tool.process.stdin.close()
-            self.tool.process.wait()
-            self.tool.process.stdout.close()
+        self.tool.stop()
         if self.daemon:
             self.daemon.terminate()
             self.daemon.wait()
@@ -137,7 +167,7 @@ def snapshots(sides, mine, counted):
         yield list(zip(lists, texts))
 
 
-def usable(services, target, server):
-    """Does the service in this -Ln have this server at all? Packets to others are dropped."""
-    blocks = re.split(r"\n(?=\w)", services)
-    return any(f" {target} " in block and f"-> {server}:" in block for block in blocks)
+def serves(services, names, server):
+    """Has each of these services that is in this -Ln this server, and is there one?"""
+    blocks = [block for block in re.split(r"\n(?=\w)", services) if block.startswith(names)]
+    return bool(blocks) and all(f"-> {server}:" in block for block in blocks)

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Runs bats files in the kernel of the vm rig, each in a guest of its own, so that a kernel that dies
-# takes only one with it; prints the TAP of each in the order given. Emulation uses one processor for
-# most of the time, so several guests go on side by side. Usage: suite.sh FILE...
+# Runs tests in the kernel of the vm rig, bats files and Python programs that print TAP, each in a
+# guest of its own, so that a kernel that dies takes only one with it. Prints the TAP of each in the
+# order given. Most of the time a guest uses one processor, so several go on side by side.
+# Usage: suite.sh FILE...
 #
 #     NFVS_VM_JOBS     guests at a time                                        one per processor
 #     and what tests/vm/run knows; its time limit is for each file
@@ -23,7 +24,10 @@ clean_up() {
 
 # In the background: one file, to $work/NUMBER.tap and, last, $work/NUMBER.rc
 run_file() {
-	"$here/run" bats --tap "$2" >"$work/$1.tap" 2>"$work/$1.err" &
+	local with=(bats --tap)
+
+	[[ $2 != *.py ]] || with=(python3)
+	"$here/run" "${with[@]}" "$2" >"$work/$1.tap" 2>"$work/$1.err" &
 	trap 'kill -TERM $!; wait; exit 143' TERM
 	wait $!
 	echo $? >"$work/$1.rc"
