@@ -24,21 +24,21 @@ clean_up() {
 
 # In the background: one file, to $work/NUMBER.tap and, last, $work/NUMBER.rc
 run_file() {
-	local with=(bats --tap)
+	local with=(bats --tap) begin=$SECONDS
 
 	[[ $2 != *.py ]] || with=(python3)
 	"$here/run" "${with[@]}" "$2" >"$work/$1.tap" 2>"$work/$1.err" &
 	trap 'kill -TERM $!; wait; exit 143' TERM
 	wait $!
-	echo $? >"$work/$1.rc"
+	echo "$? $((SECONDS - begin))" >"$work/$1.rc"
 }
 
 # Shows what came of a file; a guest that ended before its tests did is a failure of its own.
 show() {
-	local rc planned ran
+	local rc seconds planned ran
 
-	rc=$(<"$work/$1.rc")
-	echo "# $2"
+	read -r rc seconds <"$work/$1.rc"
+	echo "# $2: $seconds s"
 	cat "$work/$1.tap"
 	sed 's/^/# /' "$work/$1.err"
 	planned=$(sed -n 's/^1\.\.//p' "$work/$1.tap")
