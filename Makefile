@@ -61,11 +61,9 @@ define install_debs
 endef
 
 deps: ## install the Debian packages to build and to test
-	$(call install_debs,$(DEBS_BUILD) $(DEBS_DEMO) $(DEBS_CHECK))
+	$(call install_debs,$(DEBS_BUILD) $(DEBS_DEMO) $(DEBS_CHECK) $(DEBS_VM))
 deps-demo:
 	$(call install_debs,$(DEBS_BUILD) $(DEBS_DEMO))
-deps-vm: deps
-	$(call install_debs,$(DEBS_VM))
 deps-bench:
 	$(call install_debs,$(DEBS_BUILD) $(DEBS_DEMO) $(DEBS_BENCH))
 
@@ -92,10 +90,8 @@ unit: $(TESTS) ## unit tests alone
 	@for t in $(TESTS); do $$t || exit 1; done
 netns: all ## end-to-end tests in network namespaces alone
 	@B=$(B) bash tests/run-check netns
-vm: deps-vm ## in a stock Debian kernel under emulation: netns tests again, IPVS beside nfvs (long)
-	@$(MAKE) --no-print-directory -s all
-	@B=$(B) bash tests/vm/suite.sh tests/netns/*.bats
-	@B=$(B) tests/vm/run python3 tests/vm/differential.py
+vm: deps all ## in a stock Debian kernel under emulation alone: netns tests again, IPVS beside nfvs
+	@B=$(B) bash tests/run-check vm
 san: ## unit tests under address and undefined behaviour sanitizers
 	@$(MAKE) --no-print-directory -s B=build/asan SAN="address undefined" CFLAGS="-O1 -g" san-programs
 	@B=$(B) bash tests/run-check san
@@ -173,7 +169,7 @@ $(B)/%.8: docs/%.8
 $(B)/nfvs.conf.5: docs/nfvs.conf.5.in $(B)/tests/tools/confkeys
 	$(B)/tests/tools/confkeys < $< | sed 's|@VERSION@|$(VERSION)|g' > $@
 
-.PHONY: all help deps deps-demo deps-vm deps-bench demo check check-programs san-programs stress-programs \
+.PHONY: all help deps deps-demo deps-bench demo check check-programs san-programs stress-programs \
 	fuzz-programs unit netns vm san tsan fuzz bench lint lint-run lint-objects $(DIRS:%=lint-%) format install uninstall clean
 .SECONDARY:
 -include $(OBJS:.o=.d) $(MAINS:.o=.d) $(TESTS:=.d) $(STRESS:=.d) $(FUZZ:=.d) $(TOOLS:=.d)

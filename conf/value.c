@@ -228,18 +228,6 @@ static int read_scheduler(const struct reader *reader, const struct key *key,
 	return read_string(reader, key, at, value, text);
 }
 
-/* Packets cannot be sent to, and do not come for, these. */
-static bool is_unicast(const struct address *address)
-{
-	uint32_t ip = ntohl(address->addr.ip);
-
-	if (addr_is_zero(&address->addr))
-		return false;
-	if (address->af == AF_INET)
-		return ip < 0xe0000000 && ip >> 24;
-	return address->addr.bytes[0] != 0xff;
-}
-
 static int read_address(const struct reader *reader, const struct key *key,
 			const config_setting_t *at, void *value)
 {
@@ -251,7 +239,7 @@ static int read_address(const struct reader *reader, const struct key *key,
 	if (addr_parse(text, &address->af, &address->addr))
 		return reader_fault(reader, at, "%s: '%s' is not an IPv4 or IPv6 address",
 				    key->name, text);
-	if (!is_unicast(address))
+	if (!addr_is_unicast(address->af, &address->addr))
 		return reader_fault(reader, at, "%s: %s is not a unicast address", key->name, text);
 	return 0;
 }

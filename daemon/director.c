@@ -258,6 +258,7 @@ static int dest_error(int code, const struct service_key *key, const struct dest
 			 code == -EEXIST   ? "exists already"
 			 : code == -ENOENT ? "does not exist"
 			 : code == -ERANGE ? "weight or thresholds out of range"
+			 : code == -EINVAL ? "not an address that a server can have"
 					   : strerror(-code));
 }
 

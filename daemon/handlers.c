@@ -230,21 +230,6 @@ static int flush_handle(const struct handling *handling, const struct params *pa
 	return ret ? refused(answer, ret) : follow(handling, answer);
 }
 
-static void zero(_Atomic uint64_t *counter)
-{
-	atomic_store_explicit(counter, 0, memory_order_relaxed);
-}
-
-/* Workers add atomically, so nothing that comes later is lost. */
-static void traffic_zero(struct traffic *traffic)
-{
-	zero(&traffic->conns);
-	zero(&traffic->in_pkts);
-	zero(&traffic->out_pkts);
-	zero(&traffic->in_bytes);
-	zero(&traffic->out_bytes);
-}
-
 static int service_zero(struct service *svc, void *data)
 {
 	struct dest *dest;

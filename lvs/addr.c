@@ -24,6 +24,20 @@ bool addr_is_zero(const union addr *a)
 	return addr_equal(a, &zero);
 }
 
+bool addr_is_unicast(uint8_t af, const union addr *addr)
+{
+	struct in6_addr ip6;
+
+	if (af == AF_INET) {
+		uint32_t ip = ntohl(addr->ip);
+
+		return ip >> IN_CLASSA_NSHIFT && !IN_MULTICAST(ip) && ip != INADDR_BROADCAST;
+	}
+	memcpy(&ip6, addr, sizeof(ip6));
+	return !IN6_IS_ADDR_MULTICAST(&ip6) && !IN6_IS_ADDR_LINKLOCAL(&ip6) &&
+	       !IN6_IS_ADDR_UNSPECIFIED(&ip6) && !IN6_IS_ADDR_V4MAPPED(&ip6);
+}
+
 size_t addr_size(uint8_t af)
 {
 	return af == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);

@@ -37,6 +37,20 @@ static void dest_judge(struct dest *dest)
 	}
 }
 
+static void zero(_Atomic uint64_t *counter)
+{
+	atomic_store_explicit(counter, 0, memory_order_relaxed);
+}
+
+void traffic_zero(struct traffic *traffic)
+{
+	zero(&traffic->conns);
+	zero(&traffic->in_pkts);
+	zero(&traffic->out_pkts);
+	zero(&traffic->in_bytes);
+	zero(&traffic->out_bytes);
+}
+
 struct dest *dest_new(const struct dest_spec *spec, const struct service_key *vs)
 {
 	struct dest *dest = calloc(1, sizeof(*dest));

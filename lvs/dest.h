@@ -20,6 +20,9 @@ struct traffic {
 	_Atomic uint64_t conns, in_pkts, out_pkts, in_bytes, out_bytes;
 };
 
+/* Begins to count anew. Workers add atomically, so nothing that comes later is lost. Any thread. */
+void traffic_zero(struct traffic *traffic);
+
 /*
  * A destination: one real server inside one service. It outlives its place in the service as long
  * as a connection refers to it (IPVS's trash), and comes back with its counters when the same
@@ -44,6 +47,7 @@ struct dest {
 	/* control thread */
 	bool from_file;	       /* the configuration file asks for it */
 	struct service_key vs; /* whose it is or was: identity in the trash */
+	uint64_t serial;       /* of the service that it is or was in */
 	uint64_t idle_since;   /* ms; in the trash without references since */
 	struct rcu_head rcu;
 };

@@ -212,14 +212,21 @@ int service_dest_add(struct services *services, struct service *svc, const struc
 		return err;
 	if (service_dest(svc, spec->af, &spec->addr, spec->port))
 		return -EEXIST;
+	if (!addr_is_unicast(spec->af, &spec->addr))
+		return -EINVAL;
 	dest = trash_take(services, &svc->key, spec);
 	if (dest) {
 		dest_set(dest, spec);
+		/* Another service of the same address, port or mark starts to count anew, as in
+		 * IPVS (__ip_vs_update_dest). */
+		if (dest->serial != svc->serial)
+			traffic_zero(&dest->traffic);
 	} else {
 		dest = dest_new(spec, &svc->key);
 		if (!dest)
 			return -ENOMEM;
 	}
+	dest->serial = svc->serial;
 	atomic_store_explicit(&dest->svc, svc, memory_order_relaxed);
 	atomic_fetch_or_explicit(&dest->flags, DEST_AVAILABLE, memory_order_relaxed);
 	RCU_PUBLISHED(dest);

@@ -27,6 +27,7 @@ struct service {
 	const struct scheduler *sched;
 	_Alignas(16) uint8_t sched_state[SCHEDULER_STATE_MAX];
 	/* control thread */
+	uint64_t serial; /* no other service has or had it */
 	char name[SERVICE_NAME_MAX];
 	struct match *matches; /* owned */
 	size_t matches_len;
@@ -68,7 +69,8 @@ uint32_t services_count(const struct services *services);
 
 /*
  * The changes below belong to the control thread. Errors are those of IPVS: -EEXIST, -ESRCH (no
- * such service), -ENOENT (no such destination), -ERANGE (weight, thresholds), -EINVAL, -ENOMEM.
+ * such service), -ENOENT (no such destination), -ERANGE (weight, thresholds), -EINVAL (a
+ * server's address that addr_is_unicast() is not), -ENOMEM.
  */
 
 /* Adds a service; takes a copy of the matches. @sched: from scheduler_find(). */

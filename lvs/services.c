@@ -25,6 +25,7 @@ struct services {
 	/* How many services there are, and of which kinds: look-ups that cannot succeed are
 	 * skipped. Written by the control thread. */
 	_Atomic uint32_t count, marks, ftp, any_port;
+	uint64_t serial; /* of the service that was added last; control thread */
 };
 
 struct services *services_new(uint64_t seed)
@@ -212,6 +213,7 @@ void services_insert(struct services *services, struct service *svc)
 	struct key_bytes key = key_bytes(&svc->key);
 
 	cds_lfht_node_init(&svc->node);
+	svc->serial = ++services->serial;
 	RCU_PUBLISHED(svc);
 	cds_lfht_add(services->table, key_hash(services, &key), &svc->node);
 	services_account(services, &svc->key, 1);

@@ -7,7 +7,7 @@
 /* What service.c needs of the table and the trash, beside the public functions in service.h. All:
  * control thread. */
 
-/* Makes @svc findable; counts it. The key must not be there yet. */
+/* Makes @svc findable; counts it and gives it its serial number. The key must not be there yet. */
 void services_insert(struct services *services, struct service *svc);
 
 /* Takes @svc out; readers may still hold it. False if it is not there any more. Under RCU. */

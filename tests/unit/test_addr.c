@@ -43,6 +43,43 @@ Test(addr, read_and_written)
 	}
 }
 
+Test(addr, that_a_server_can_have)
+{
+	static const struct {
+		const char *text;
+		bool unicast;
+	} rows[] = {
+		{"10.0.0.1", true},
+		{"1.0.0.0", true},
+		{"127.0.0.1", true},
+		{"223.255.255.255", true},
+		{"240.0.0.1", true},
+		{"0.0.0.0", false},
+		{"0.1.2.3", false},
+		{"224.0.0.0", false},
+		{"239.255.255.255", false},
+		{"255.255.255.255", false},
+		{"fd00::1", true},
+		{"2001:db8::1", true},
+		{"::1", true},
+		{"::10.0.0.1", true},
+		{"::", false},
+		{"fe80::1", false},
+		{"febf::1", false},
+		{"fec0::1", true},
+		{"ff02::1", false},
+		{"::ffff:1.2.3.4", false},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		union addr addr;
+		uint8_t af;
+
+		cr_assert_eq(addr_parse(rows[i].text, &af, &addr), 0);
+		cr_assert_eq(addr_is_unicast(af, &addr), rows[i].unicast, "%s", rows[i].text);
+	}
+}
+
 Test(addr, the_longest_fits)
 {
 	union addr addr;

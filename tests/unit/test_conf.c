@@ -214,6 +214,8 @@ static const struct {
 	 "t:2: address: IPv4, but the service is of IPv6"},
 	{SERVICE("port = 80; servers = ( { address = \"10.2.0.256\"; } );"),
 	 "t:2: address: '10.2.0.256' is not an IPv4 or IPv6 address"},
+	{SERVICE("port = 80; servers = ( { address = \"224.0.0.1\"; } );"),
+	 "t:2: address: 224.0.0.1 is not a unicast address"},
 	{SERVER("method = \"dr\";"), "t:2: method: 'dr' is not in this version, which has: nat"},
 	{SERVER("upper = 5; lower = 6;"), "t:2: lower: 6 is above upper, 5"},
 	{SERVER("lower = 1;"), "t:2: lower: 1 is above upper, 0"},

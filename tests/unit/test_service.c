@@ -105,6 +105,8 @@ Test(service, errors_are_those_of_ipvs)
 	dest.upper = 5;
 	dest.lower = 6;
 	cr_assert_eq(service_dest_add(services, svc, &dest, &out), -ERANGE);
+	dest = build_dest("224.0.0.1", 80, 1);
+	cr_assert_eq(service_dest_add(services, svc, &dest, &out), -EINVAL);
 	spec = build_service(IPPROTO_TCP, "fd00::1", 80);
 	spec.flags = SERVICE_PERSISTENT;
 	spec.netmask = 129;
@@ -150,6 +152,7 @@ Test(service, a_removed_server_is_revived_with_its_connections)
 	service_del(services, svc);
 	svc = add(build_service(IPPROTO_TCP, "10.0.0.1", 80));
 	cr_assert_eq(add_dest(svc, spec), dest, "not revived with its service");
+	cr_assert_eq(dest->traffic.conns, 0, "as in IPVS, a new service counts anew");
 	dest_unbind(dest, false, false);
 }
 
