@@ -52,9 +52,13 @@ class Wire:
             key.fileobj.close()
         self.selector.close()
 
+    def pause(self, sock):
+        if sock in self.selector.get_map():
+            self.selector.unregister(sock)
+
     def forget(self, sock):
         if sock.fileno() >= 0:
-            self.selector.unregister(sock)
+            self.pause(sock)
             sock.close()
 
     def turn(self, seconds):
@@ -101,14 +105,11 @@ class ServerEnd:
             return self.say()
         self.ended.result = "ended"
         if self.stays:
-            return self.wire.selector.unregister(self.sock)
+            return self.wire.pause(self.sock)
         return self.close()
 
     def close(self):
-        if self.stays:
-            self.sock.close()
-        else:
-            self.wire.forget(self.sock)
+        self.wire.forget(self.sock)
         self.on_end()
 
 
