@@ -24,7 +24,7 @@ DEBS_DEMO  := iproute2 nftables nginx-light curl python3 procps util-linux kmod
 DEBS_CHECK := clang clang-format libcriterion-dev bats socat wrk jq iputils-ping tcpdump \
 	python3-scapy libcap2-bin iperf3 ethtool
 DEBS_VM    := qemu-system-x86 busybox-static cpio kmod ipvsadm
-DEBS_BENCH := haproxy nftlb wrk iperf3
+DEBS_BENCH := haproxy nftlb ipvsadm wrk iperf3
 
 override CFLAGS += -std=gnu11 -D_GNU_SOURCE -I. -MMD -MP -DNFVS_VERSION='"$(VERSION)"' \
 	-Wall -Wextra -Wshadow -Wswitch-enum -Wvla -Wstrict-prototypes -Wmissing-prototypes \
@@ -40,12 +40,12 @@ TESTS  := $(call progs,tests/unit/test_*.c)
 STRESS := $(call progs,tests/unit/stress_*.c)
 FUZZ   := $(call progs,tests/fuzz/fuzz_*.c)
 TOOLS  := $(call progs,tests/tools/*.c bench/*.c)
-MANS   := $(B)/nfvsd.8 $(B)/nfvsadm.8 $(B)/nfvs-rules.8 $(B)/nfvs.conf.5
+MANS   := $(B)/nfvsd.8 $(B)/nfvsadm.8 $(B)/nfvs-rules.8 $(B)/nfvs-realserver.8 $(B)/nfvs.conf.5
 
-all: $(B)/nfvsd $(B)/nfvsadm $(B)/nfvs-rules $(MANS) ## build the daemon, its tools and manual pages
+all: $(B)/nfvsd $(B)/nfvsadm $(B)/nfvs-rules $(B)/nfvs-realserver $(MANS) ## build the daemon, its tools and manual pages
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z ]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z -]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- install what is missing -------------------------------------------------------------------
 define install_debs
@@ -101,9 +101,13 @@ tsan: ## thread tests under the thread sanitizer
 fuzz: ## build the fuzzers into build/fuzz
 	@$(MAKE) --no-print-directory B=build/fuzz CC=clang SAN="address undefined fuzzer-no-link" \
 		CFLAGS="-O1 -g" fuzz-programs
-bench: deps-bench ## side by side: no balancer, numgen, nftlb, HAProxy, nfvs; a table of ratios
+bench: deps-bench ## side by side: no balancer, numgen, nftlb, HAProxy, IPVS, nfvs; a table of ratios
 	@$(MAKE) --no-print-directory -s all $(TOOLS)
 	@B=$(B) bash bench/run
+bench-vm: deps deps-bench ## the same, and IPVS, in a stock Debian kernel under emulation: only ratios mean anything
+	@$(MAKE) --no-print-directory -s all $(TOOLS)
+	@B=$(B) NFVS_VM_OUT=$${NFVS_VM_OUT:-$(B)/vm} NFVS_VM_TIMEOUT=$${NFVS_VM_TIMEOUT:-3600} \
+		tests/vm/run bench/run
 
 # --- lint --------------------------------------------------------------------------------------
 SOURCES := $(wildcard $(DIRS:=/*.[ch]) tests/unit/*.[ch] tests/fuzz/*.c tests/tools/*.c bench/*.c)
@@ -135,16 +139,21 @@ install: all ## into DESTDIR/PREFIX (default /usr/local)
 	install -D -m 755 $(B)/nfvsd $(DESTDIR)$(PREFIX)/sbin/nfvsd
 	install -D -m 755 $(B)/nfvsadm $(DESTDIR)$(PREFIX)/sbin/nfvsadm
 	install -D -m 755 $(B)/nfvs-rules $(DESTDIR)$(PREFIX)/sbin/nfvs-rules
+	install -D -m 755 $(B)/nfvs-realserver $(DESTDIR)$(PREFIX)/sbin/nfvs-realserver
 	install -D -m 644 conf/nfvs.conf.example $(DESTDIR)$(PREFIX)/share/doc/nfvs/nfvs.conf.example
 	for m in $(MANS); do install -D -m 644 $$m \
 		$(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/} || exit 1; done
 	sed 's|@PREFIX@|$(PREFIX)|g' packaging/nfvsd.service.in > $(B)/nfvsd.service
 	install -D -m 644 $(B)/nfvsd.service $(DESTDIR)$(UNITDIR)/nfvsd.service
+	sed 's|@PREFIX@|$(PREFIX)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
+		packaging/nfvs-realserver.service.in > $(B)/nfvs-realserver.service
+	install -D -m 644 $(B)/nfvs-realserver.service $(DESTDIR)$(UNITDIR)/nfvs-realserver.service
 	[ -e $(DESTDIR)$(SYSCONFDIR)/nfvs/nfvs.conf ] || \
 		install -D -m 640 packaging/nfvs.conf $(DESTDIR)$(SYSCONFDIR)/nfvs/nfvs.conf
 uninstall: ## what install put there, but for the configuration
 	rm -f $(DESTDIR)$(PREFIX)/sbin/nfvsd $(DESTDIR)$(PREFIX)/sbin/nfvsadm \
-		$(DESTDIR)$(PREFIX)/sbin/nfvs-rules $(DESTDIR)$(UNITDIR)/nfvsd.service
+		$(DESTDIR)$(PREFIX)/sbin/nfvs-rules $(DESTDIR)$(UNITDIR)/nfvsd.service \
+		$(DESTDIR)$(PREFIX)/sbin/nfvs-realserver $(DESTDIR)$(UNITDIR)/nfvs-realserver.service
 	for m in $(MANS); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/nfvs
 clean: ## remove build/
@@ -159,10 +168,13 @@ $(TESTS): LDLIBS += -lcriterion
 $(FUZZ): LDLIBS += -fsanitize=fuzzer
 $(B)/nfvsd $(B)/nfvsadm $(B)/nfvs-rules $(TESTS) $(STRESS) $(FUZZ) $(TOOLS):
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(B)/lvs/pkt.o $(B)/lvs/csum.o $(B)/lvs/fwd_nat.o: override CFLAGS += -Wconversion
+$(B)/lvs/pkt.o $(B)/lvs/csum.o $(B)/lvs/fwd_nat.o $(B)/lvs/tunnel.o $(B)/lvs/fragment.o $(B)/lvs/icmp.o: override CFLAGS += -Wconversion
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
+$(B)/nfvs-realserver: $(patsubst %,realserver/%.sh,top address system options step check main)
+	@mkdir -p $(@D)
+	cat $^ | sed 's|@VERSION@|$(VERSION)|g' > $@ && chmod 755 $@
 $(B)/%.8: docs/%.8
 	@mkdir -p $(@D)
 	sed 's|@VERSION@|$(VERSION)|g' $< > $@
@@ -170,6 +182,6 @@ $(B)/nfvs.conf.5: docs/nfvs.conf.5.in $(B)/tests/tools/confkeys
 	$(B)/tests/tools/confkeys < $< | sed 's|@VERSION@|$(VERSION)|g' > $@
 
 .PHONY: all help deps deps-demo deps-bench demo check check-programs san-programs stress-programs \
-	fuzz-programs unit netns vm san tsan fuzz bench lint lint-run lint-objects $(DIRS:%=lint-%) format install uninstall clean
+	fuzz-programs unit netns vm san tsan fuzz bench bench-vm lint lint-run lint-objects $(DIRS:%=lint-%) format install uninstall clean
 .SECONDARY:
 -include $(OBJS:.o=.d) $(MAINS:.o=.d) $(TESTS:=.d) $(STRESS:=.d) $(FUZZ:=.d) $(TOOLS:=.d)

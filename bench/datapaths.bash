@@ -18,6 +18,7 @@ datapaths=(
 	"numgen   numgen"
 	"nftlb    nftlb"
 	"haproxy  haproxy"
+	"ipvs     ipvs"
 	"nfvs-1   nfvs 1"
 )
 (($(nproc) == 1)) || datapaths+=("nfvs-$(nproc)   nfvs $(nproc)")
@@ -29,6 +30,7 @@ services=(
 	"flood  udp  9000  9001"
 )
 RIP=10.2.0.11
+declare -A interfaces=([c0]=10.1.0.1/24 [s1]=10.2.0.1/24) # of the director
 
 # datapath NAME FUNCTION [ARGS]: calls a function of the datapath's kind, or the default for it.
 datapath() {
@@ -72,6 +74,15 @@ default_target() {
 service_target() {
 	printf '%s\n' "${services[@]}" | awk -v name="$1" -v address="$2" -v field="$3" \
 		'$1 == name { print address, $field }'
+}
+
+# The director's two interfaces, with their addresses: move_interface NAME FROM TO
+move_interface() {
+	on "$2" ip link set "$1" netns "$LAB-$3" && interface_up "$3" "$1"
+}
+
+interface_up() {
+	on "$1" ip link set "$2" up && lab_address "$1" "$2" "${interfaces[$2]}"
 }
 
 needs_program() {
@@ -173,6 +184,39 @@ haproxy_ready() {
 haproxy_down() {
 	running haproxy && stop haproxy
 	on dir ip addr del "$VIP/32" dev lo
+	return 0
+} 2>/dev/null
+
+# --- IPVS, NAT. Its hooks stay in a namespace that has ever had a service, and look every packet up;
+# so it gets a director of its own, which then takes its connections with it ------------------------
+ipvs_missing() {
+	local why
+
+	why=$(needs_program ipvsadm)
+	if [[ ! $why ]]; then
+		modprobe -qa ip_vs ip_vs_wlc
+		[[ -e /proc/net/ip_vs ]] || why="this kernel has no ip_vs (tests/vm/run bench/run)"
+	fi
+	echo "$why"
+} 2>/dev/null
+
+ipvs_service() {
+	printf -- '-%c %s\n' A "-${2:0:1} $VIP:$3 -s wlc" a "-${2:0:1} $VIP:$3 -r $RIP:$4 -m"
+}
+
+ipvs_up() {
+	lab_namespace ipvs &&
+		lab_forwarding ipvs &&
+		move_interface c0 dir ipvs &&
+		move_interface s1 dir ipvs &&
+		lab_address ipvs lo "$VIP/32" &&
+		each_service ipvs_service | on ipvs ipvsadm -R
+}
+
+ipvs_down() {
+	move_interface c0 ipvs dir
+	move_interface s1 ipvs dir
+	ip netns del "$LAB-ipvs"
 	return 0
 } 2>/dev/null
 

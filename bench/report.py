@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The tables of a bench/run, made from its CSV: report.py [--markdown] FILE.
+"""The tables of a bench/run, made from its CSV: report.py [--markdown] [--emulated] FILE.
 
-With --markdown, the one table that docs/performance.md shows.
+With --markdown, what docs/performance.md shows. With --emulated, of a machine whose absolute numbers
+mean nothing: it says so, gives ratios where it would give microseconds, and judges nothing.
 A ratio is the median of the ratios within each round, not a ratio of medians: both sides of it
 were measured within seconds of each other.
 """
+import argparse
 import csv
 import statistics
 import sys
@@ -22,7 +24,7 @@ LESS = [
     ("connect_cpu", "CPU us/request, one connection each", 1),
     ("bulk_cpu", "CPU us/MB, bulk", 1),
     ("udp_cpu", "CPU us/packet, UDP", 2),
-    ("latency_cpu", "CPU us/request, 1000 requests/s", 1),
+    ("latency_cpu", "CPU us/request, low rate", 1),
 ]
 ADDED = [
     ("latency_p50", "latency p50, us", 1),
@@ -44,6 +46,15 @@ GOALS = [
 SYSCALLS_BELOW = 0.1
 
 
+BASES = {
+    "direct": "as a multiple of direct routing",
+    "ipvs": "as a multiple of IPVS",
+    "haproxy": "as a multiple of HAProxy TCP",
+}
+EMULATED = ("an emulated machine: only ratios mean anything, and only large differences between them;"
+            "\nabsolute numbers mean nothing")
+
+
 class Results:
     """results[metric][datapath][round] = value, datapaths in the order of the file."""
 
@@ -61,11 +72,15 @@ class Results:
     def of(self, metric, name):
         return list(self.values.get(metric, {}).get(name, {}).values())
 
-    def paired(self, metric, name, base, combine):
-        """The median over rounds of combine(name's, base's); None if there is no such round."""
+    def pairs(self, metric, name, base, combine):
+        """combine(name's, base's) of each round that has both."""
         of_metric = self.values.get(metric, {})
         left, right = of_metric.get(name, {}), of_metric.get(base, {})
-        both = [combine(left[r], right[r]) for r in left if r in right]
+        return [combine(left[r], right[r]) for r in left if r in right]
+
+    def paired(self, metric, name, base, combine):
+        """The median over rounds of combine(name's, base's); None if there is no such round."""
+        both = self.pairs(metric, name, base, combine)
         return statistics.median(both) if both else None
 
 
@@ -73,12 +88,13 @@ def ratio(left, right):
     return left / right if right else float("nan")
 
 
-def table(results, title, rows):
+def table(names, title, rows):
     """rows: (label, cells); a row without cells is a heading."""
     width = max([len(label) + 2 for label, _ in rows] + [len(title)])
-    print(f"\n{title:{width}}" + "".join(f"{name:>10}" for name in results.names))
+    column = max([8] + [len(cell) for _, cells in rows for cell in cells]) + 2
+    print(f"\n{title:{width}}" + "".join(f"{name:>{column}}" for name in names))
     for label, cells in rows:
-        print(f"  {label:{width - 2}}" + "".join(f"{cell:>10}" for cell in cells))
+        print(f"  {label:{width - 2}}" + "".join(f"{cell:>{column}}" for cell in cells))
 
 
 def cells(results, metric, base, combine, form):
@@ -86,11 +102,25 @@ def cells(results, metric, base, combine, form):
     return ["-" if value is None else format(value, form) for value in values]
 
 
-def ratio_rows(results, base):
+def spread(results, metric, name, base):
+    """A ratio with its lowest and highest round."""
+    values = results.pairs(metric, name, base, ratio)
+    if not values:
+        return "-"
+    text = f"{statistics.median(values):.2f}"
+    return text + (f" ({min(values):.2f} .. {max(values):.2f})" if len(values) > 1 else "")
+
+
+def without_unit(label):
+    return label.split(", MB")[0].removesuffix(", us")
+
+
+def ratio_rows(results, base, emulated, cells_of):
     rows = []
-    for heading, metrics in (("more is better", MORE), ("less is better", LESS)):
+    less = LESS + ADDED if emulated else LESS
+    for heading, metrics in (("more is better", MORE), ("less is better", less)):
         of_heading = [
-            (label.split(", MB")[0], cells(results, metric, base, ratio, ".2f"))
+            (without_unit(label), cells_of(metric))
             for metric, label, _ in metrics
             if results.of(metric, base)
         ]
@@ -107,14 +137,22 @@ def added_rows(results, base):
     ]
 
 
-def print_ratios(results):
-    for base, title in (("direct", "as a multiple of direct routing"),
-                        ("haproxy", "as a multiple of HAProxy TCP")):
-        rows = ratio_rows(results, base)
+def print_ratios(results, emulated):
+    for base in ("direct", "haproxy"):
+        rows = ratio_rows(results, base, emulated,
+                          lambda metric: cells(results, metric, base, ratio, ".2f"))
         if rows:
-            table(results, title, rows)
-        if base == "direct" and added_rows(results, base):
-            table(results, "added to direct routing", added_rows(results, base))
+            table(results.names, BASES[base], rows)
+        if base == "direct" and not emulated and added_rows(results, base):
+            table(results.names, "added to direct routing", added_rows(results, base))
+
+
+def print_beside_ipvs(results, emulated):
+    ours = [name for name in results.names if name.startswith("nfvs")]
+    rows = ratio_rows(results, "ipvs", emulated,
+                      lambda metric: [spread(results, metric, name, "ipvs") for name in ours])
+    if ours and rows:
+        table(ours, f"{BASES['ipvs']}: median (lowest .. highest)", rows)
 
 
 def print_goals(results):
@@ -133,8 +171,9 @@ def print_goals(results):
         print(f"  {'reached' if reached else 'MISSED '}  {text}")
 
 
-def print_numbers(results):
-    print("\nthe numbers: median (lowest .. highest)")
+def print_numbers(results, emulated):
+    print("\nthe numbers" + (", which mean nothing" if emulated else "") +
+          ": median (lowest .. highest)")
     for metric, label, digits in MORE + LESS + ADDED + OTHER:
         if metric not in results.values:
             continue
@@ -173,18 +212,37 @@ def print_markdown(results):
         print(row)
 
 
+def print_markdown_ratios(results):
+    """For each base a table of ratios: median (lowest .. highest round)."""
+    for base in ("direct", "ipvs"):
+        if base not in results.names:
+            continue
+        names = [name for name in results.names if name != base]
+        rows = ratio_rows(results, base, True,
+                          lambda metric: [spread(results, metric, name, base) for name in names])
+        print(f"\n| {BASES[base]} |" + "".join(f" {name} |" for name in names))
+        print("|---|" + "---:|" * len(names))
+        for label, row in rows:
+            print(f"| {label} |" + "".join(f" {cell} |" for cell in row or [""] * len(names)))
+
+
 def main():
-    words = sys.argv[1:]
-    markdown = words[:1] == ["--markdown"]
-    if len(words) != 1 + markdown:
-        sys.exit("usage: report.py [--markdown] FILE.csv")
-    results = Results(words[-1])
-    if markdown:
-        print_markdown(results)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--markdown", action="store_true", help="what docs/performance.md shows")
+    parser.add_argument("--emulated", action="store_true", help="absolute numbers mean nothing")
+    parser.add_argument("file", metavar="FILE.csv")
+    options = parser.parse_args()
+    results = Results(options.file)
+    if options.markdown:
+        (print_markdown_ratios if options.emulated else print_markdown)(results)
         return
-    print_ratios(results)
-    print_goals(results)
-    print_numbers(results)
+    if options.emulated:
+        print(EMULATED)
+    print_beside_ipvs(results, options.emulated)
+    print_ratios(results, options.emulated)
+    if not options.emulated:
+        print_goals(results)
+    print_numbers(results, options.emulated)
     print_errors(results)
 
 

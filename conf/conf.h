@@ -3,10 +3,22 @@
 #define CONF_CONF_H
 
 #include "lib/err.h"
+#include "lvs/locals.h"
 #include "lvs/spec.h"
 
 #define TABLE_NAME_MAX 64
 #define GROUP_NAME_MAX 64
+
+/* Addresses of both families, and ports of each of them. */
+#define LOCAL_ADDRESSES_MAX 64
+struct local_addresses {
+	struct locals_addr items[LOCAL_ADDRESSES_MAX];
+	uint32_t len;
+};
+
+struct port_range {
+	uint16_t first, last; /* host order, both included */
+};
 
 /* The director = { ... } group, bounds checked. */
 struct director_conf {
@@ -14,9 +26,13 @@ struct director_conf {
 	uint16_t first_queue;  /* NFQUEUE numbers first_queue .. first_queue + workers */
 	uint32_t queue_length; /* packets that wait in each queue at most; 64..32768 */
 	char table[TABLE_NAME_MAX];
-	bool rules_managed;	    /* rules = "managed", else "external" */
-	bool system_managed;	    /* system = "manage", else "check" */
-	uint32_t mark_mask;	    /* contiguous high bits of the packet mark */
+	bool rules_managed;  /* rules = "managed", else "external" */
+	bool system_managed; /* system = "manage", else "check" */
+	uint32_t mark_mask;  /* contiguous high bits of the packet mark */
+	bool cache_bypass;   /* as the sysctls net.ipv4.vs.* of these names */
+	bool pmtu_disc;
+	struct local_addresses locals; /* what FULLNAT sends from; may be empty */
+	struct port_range local_ports;
 	char group[GROUP_NAME_MAX]; /* who may use the control socket beside root; "": nobody */
 };
 

@@ -23,13 +23,18 @@ static const struct key_word family_words[] = {{"ipv4", AF_INET}, {"ipv6", AF_IN
 static const struct key_word protocol_words[] = {
 	{"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}, {"sctp", WORD_ABSENT}, {NULL, 0}};
 static const struct key_word method_words[] = {
-	{"nat", FORWARD_NAT},	  {"dr", WORD_ABSENT},	  {"tun", WORD_ABSENT},
-	{"fullnat", WORD_ABSENT}, {"local", WORD_ABSENT}, {NULL, 0},
+	{"nat", FORWARD_NAT},	      {"dr", FORWARD_DR}, {"tun", FORWARD_TUN},
+	{"fullnat", FORWARD_FULLNAT}, {NULL, 0},
 };
+static const struct key_word tunnel_words[] = {
+	{"ipip", TUNNEL_IPIP}, {"gue", TUNNEL_GUE}, {"gre", TUNNEL_GRE}, {NULL, 0}};
+static const struct key_word checksum_words[] = {
+	{"none", 0}, {"full", TUNNEL_CSUM}, {"remote", TUNNEL_REMCSUM}, {NULL, 0}};
 
 const struct key keys[] = {
 	{GROUP_FILE, "director", KEY_GROUP, AT(file_values, director),
-	 .about = "The daemon itself. A change of any of its keys but datapath needs a restart."},
+	 .about = "The daemon itself. A change of its keys needs a restart, but for datapath, "
+		  "cache_bypass and pmtu_disc."},
 	{GROUP_FILE, "timeouts", KEY_GROUP, AT(file_values, timeouts),
 	 .about = "How long a silent connection is remembered."},
 	{GROUP_FILE, "services", KEY_LIST, AT(file_values, services),
@@ -61,11 +66,30 @@ const struct key keys[] = {
 	 AT(director_conf, system_managed),
 	 .about = "manage: nfvsd sets the sysctls that the services need (forwarding of IPv4 and "
 		  "IPv6) and puts them back when it stops. check: it only says which are missing."},
-	{GROUP_DIRECTOR, "mark_mask", KEY_NUMBER, .initial = "0xffff0000", .min = 1,
+	{GROUP_DIRECTOR, "mark_mask", KEY_NUMBER, .initial = "0xffff0000", .min = 2,
 	 .max = UINT32_MAX, AT(director_conf, mark_mask),
+	 .about = "The bits of a packet's mark that nfvs uses: the highest ones, two or more, "
+		  "without "
+		  "a gap. The rest belongs to the administrator; a fwmark must lie in it."},
+	{GROUP_DIRECTOR, "local_addresses", KEY_ADDRESSES, .unset = "default: none",
+	 AT(director_conf, locals),
+	 .about = "This machine's own addresses that fullnat servers get their packets from, of "
+		  "either family: [\"10.2.0.1\", \"fd00:2::1\"]. They must be on an interface, and "
+		  "the servers must have a way to them."},
+	{GROUP_DIRECTOR, "local_ports", KEY_RANGE, .initial = "1024-32767",
+	 AT(director_conf, local_ports),
+	 .about = "The ports of each of local_addresses that fullnat uses. Each carries one "
+		  "connection to each server and port at a time. Keep out of "
+		  "net.ipv4.ip_local_port_range, unless the addresses serve nothing else."},
+	{GROUP_DIRECTOR, "cache_bypass", KEY_BOOL, .initial = "false",
+	 AT(director_conf, cache_bypass),
+	 .about = "Connections of a firewall-mark service that has no server go where the client "
+		  "sent them, unless that is this machine: for clusters of transparent caches."},
+	{GROUP_DIRECTOR, "pmtu_disc", KEY_BOOL, .initial = "true", AT(director_conf, pmtu_disc),
 	 .about =
-		 "The bits of a packet's mark that nfvs uses: the highest ones, without a gap. The "
-		 "rest belongs to the administrator; a fwmark must lie in it."},
+		 "true: the sender of a packet that must not be cut (DF), and is too large for the "
+		 "tunnel to its server, is told so. false: tunnels cut it. IPv6 packets are never "
+		 "cut."},
 	{GROUP_DIRECTOR, "group", KEY_NAME, .unset = "default: root alone",
 	 AT(director_conf, group), .about = "The group whose members may use the control socket."},
 
@@ -104,9 +128,27 @@ const struct key keys[] = {
 	 .about = "How a server is chosen for a new connection."},
 	{GROUP_SERVICE, "method", KEY_WORD, .initial = "nat", .words = method_words,
 	 AT(service_values, method),
-	 .about = "How packets reach the servers that do not say it themselves. nat: the "
-		  "destination is rewritten, and the source of replies, which must come back "
-		  "through the director."},
+	 .about =
+		 "How packets reach the servers that do not say it themselves. nat: the "
+		 "destination is rewritten, and the source of replies, which must come back "
+		 "through the director. dr: the packet goes to the server as it is, which has the "
+		 "virtual address too and answers the client itself (nfvs-realserver prepares it). "
+		 "tun: likewise, inside a tunnel. fullnat: the source is rewritten as well, to one "
+		 "of local_addresses. A server that is this machine itself gets its packets by "
+		 "local delivery."},
+	{GROUP_SERVICE, "tunnel", KEY_WORD, .initial = "ipip", .words = tunnel_words,
+	 AT(service_values, tunnel.type),
+	 .about = "With method tun, how packets are wrapped for the servers that do not say it "
+		  "themselves. ipip: IPv4 or IPv6 directly in either. gue: in UDP, so that routers "
+		  "spread the flows. gre: the oldest, which most firewalls know."},
+	{GROUP_SERVICE, "tunnel_port", KEY_NUMBER, .min = 1, .max = 65535,
+	 .unset = "required with tunnel gue", AT(service_values, tunnel.port),
+	 .about = "The UDP port on which the servers take gue packets."},
+	{GROUP_SERVICE, "tunnel_checksum", KEY_WORD, .initial = "none", .words = checksum_words,
+	 AT(service_values, tunnel.checksum),
+	 .about = "full: gue and gre packets carry a checksum over all of them. remote: of gue; "
+		  "and the server makes the checksum of a packet inside that has none yet, because "
+		  "it was sent by this machine."},
 	{GROUP_SERVICE, "persistent", KEY_NUMBER, .min = 1, .max = DAYS_31,
 	 .unset = "default: not persistent", AT(service_values, persistent),
 	 .about = "Seconds for which a client keeps its server after its last new connection."},
@@ -129,7 +171,8 @@ const struct key keys[] = {
 	 .about = "Ports and ranges of ports, separated by commas: \"80,443,8000-8100\"."},
 
 	{GROUP_SERVER, "address", KEY_ADDRESS, .required = true, AT(server_values, address),
-	 .about = "Where the server is; of the same family as its service."},
+	 .about = "Where the server is; of the same family as its service, unless its method is "
+		  "tun."},
 	{GROUP_SERVER, "port", KEY_NUMBER, .initial = "0", .max = 65535, AT(server_values, port),
 	 .about =
 		 "Its port; 0: that of the service or, where that has all ports or a mark, the one "
@@ -140,6 +183,16 @@ const struct key keys[] = {
 	{GROUP_SERVER, "method", KEY_WORD, .words = method_words,
 	 .unset = "default: that of the service", AT(server_values, method),
 	 .about = "How packets reach this server."},
+	{GROUP_SERVER, "tunnel", KEY_WORD, .words = tunnel_words,
+	 .unset = "default: that of the service", AT(server_values, tunnel.type),
+	 .about = "How packets are wrapped for this server. A server that says it takes neither "
+		  "tunnel_port nor tunnel_checksum over from its service."},
+	{GROUP_SERVER, "tunnel_port", KEY_NUMBER, .min = 1, .max = 65535,
+	 .unset = "default: that of the service", AT(server_values, tunnel.port),
+	 .about = "The UDP port on which it takes gue packets."},
+	{GROUP_SERVER, "tunnel_checksum", KEY_WORD, .words = checksum_words,
+	 .unset = "default: that of the service", AT(server_values, tunnel.checksum),
+	 .about = "What checksum its packets carry."},
 	{GROUP_SERVER, "upper", KEY_NUMBER, .initial = "0", .max = INT32_MAX,
 	 AT(server_values, upper),
 	 .about = "From this many connections on it gets no more; 0: no limit."},

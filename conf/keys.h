@@ -26,6 +26,8 @@ enum key_type {
 	KEY_TEXT,      /* char [], printable */
 	KEY_SCHEDULER, /* char [], the name of a scheduler */
 	KEY_ADDRESS,   /* struct address */
+	KEY_ADDRESSES, /* struct local_addresses: an array, or one as a string */
+	KEY_RANGE,     /* struct port_range */
 	KEY_MASK,      /* struct mask */
 	KEY_PORTS,     /* const char *, of the setting; well-formed: see ports_next() */
 	KEY_GROUP,     /* const struct config_setting_t *, a group */
@@ -70,6 +72,11 @@ struct file_values {
 	const struct config_setting_t *director, *timeouts, *services;
 };
 
+struct tunnel_values {
+	uint32_t type, port;
+	uint8_t checksum; /* TUNNEL_* */
+};
+
 struct service_values {
 	char name[SERVICE_NAME_MAX];
 	char scheduler[SCHEDULER_NAME_MAX];
@@ -78,6 +85,7 @@ struct service_values {
 	bool one_packet;
 	struct address address;
 	struct mask mask;
+	struct tunnel_values tunnel;
 	const struct config_setting_t *match, *servers;
 };
 
@@ -90,6 +98,7 @@ struct match_values {
 struct server_values {
 	struct address address;
 	uint32_t port, weight, method, upper, lower;
+	struct tunnel_values tunnel;
 };
 
 extern const struct key keys[];

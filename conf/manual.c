@@ -68,7 +68,11 @@ static void print_type(FILE *out, const struct key *key)
 		break;
 	case KEY_ADDRESS:
 	case KEY_PORTS:
+	case KEY_RANGE:
 		fputs("string", out);
+		break;
+	case KEY_ADDRESSES:
+		fputs("array of strings", out);
 		break;
 	case KEY_MASK:
 		fputs("integer, or string", out);

@@ -186,15 +186,98 @@ static bool keeps_port(const struct service_spec *spec)
 	return (spec->flags & SERVICE_PERSISTENT) && !spec->key.port;
 }
 
+static const char *const tunnel_keys[] = {"tunnel", "tunnel_port", "tunnel_checksum"};
+
+/* The first tunnel key of a group, or NULL. */
+static const config_setting_t *tunnel_at(const config_setting_t *group)
+{
+	const config_setting_t *at = NULL;
+
+	for (size_t i = 0; !at && i < sizeof(tunnel_keys) / sizeof(tunnel_keys[0]); i++)
+		at = group_at(group, tunnel_keys[i]);
+	return at;
+}
+
+/* Puts the keys of a group over @tunnel. A type of its own begins anew: the port of one kind of
+ * tunnel means nothing to another. */
+static void tunnel_take(const config_setting_t *group, const struct tunnel_values *values,
+			struct tunnel *tunnel)
+{
+	if (group_at(group, "tunnel"))
+		*tunnel = (struct tunnel){.type = (uint8_t)values->type};
+	if (group_at(group, "tunnel_port"))
+		tunnel->port = htons((uint16_t)values->port);
+	if (group_at(group, "tunnel_checksum"))
+		tunnel->flags = values->checksum;
+}
+
+static int tunnel_judge(const struct draft *draft, const config_setting_t *group,
+			const struct tunnel *tunnel)
+{
+	const char *why, *fault = tunnel_fault(tunnel, &why);
+	const config_setting_t *at;
+
+	if (!fault)
+		return 0;
+	at = group_at(group, fault);
+	return reader_fault(draft->reader, at ? at : group, "%s: %s", fault, why);
+}
+
+static bool has_method(const struct draft *draft, enum forward_method method)
+{
+	const struct service_conf *out = draft->out;
+	bool has = draft->values.method == method;
+
+	for (size_t i = 0; !has && i < out->servers_len; i++)
+		has = out->servers[i].method == method;
+	return has;
+}
+
+/* What the service says for its servers. The port of gue may be left to each of them. */
+static int service_tunnel_judge(const struct draft *draft)
+{
+	struct tunnel tunnel = {0};
+
+	tunnel_take(draft->at, &draft->values.tunnel, &tunnel);
+	if (tunnel.type == TUNNEL_GUE && !tunnel.port)
+		tunnel.port = htons(1);
+	return tunnel_judge(draft, draft->at, &tunnel);
+}
+
+static int service_tunnel_unused(const struct draft *draft)
+{
+	const config_setting_t *at = tunnel_at(draft->at);
+
+	if (!at || has_method(draft, FORWARD_TUN))
+		return 0;
+	return reader_fault(draft->reader, at, "%s: needs method tun", config_setting_name(at));
+}
+
+static int server_tunnel_read(const struct draft *draft, const config_setting_t *group,
+			      const struct tunnel_values *values, struct dest_spec *out)
+{
+	const config_setting_t *at = tunnel_at(group);
+
+	if (out->method != FORWARD_TUN)
+		return at ? reader_fault(draft->reader, at, "%s: needs method tun",
+					 config_setting_name(at))
+			  : 0;
+	tunnel_take(draft->at, &draft->values.tunnel, &out->tunnel);
+	tunnel_take(group, values, &out->tunnel);
+	return tunnel_judge(draft, group, &out->tunnel);
+}
+
 static int server_read(struct draft *draft, const config_setting_t *at, struct dest_spec *out)
 {
 	const struct service_spec *spec = &draft->out->spec;
 	struct server_values values;
+	enum forward_method method;
 	int ret = group_read(draft->reader, GROUP_SERVER, at, &values);
 
 	if (ret)
 		return ret;
-	if (values.address.af != spec->key.af)
+	method = group_at(at, "method") ? values.method : draft->values.method;
+	if (values.address.af != spec->key.af && method != FORWARD_TUN)
 		return reader_fault(draft->reader, group_at(at, "address"),
 				    "address: %s, but the service is of %s",
 				    family_name(values.address.af), family_name(spec->key.af));
@@ -207,20 +290,22 @@ static int server_read(struct draft *draft, const config_setting_t *at, struct d
 				    "lower: %u is above upper, %u", values.lower, values.upper);
 	*out = (struct dest_spec){
 		.af = values.address.af,
-		.method = group_at(at, "method") ? values.method : draft->values.method,
+		.method = method,
 		.port = values.port ? htons((uint16_t)values.port) : spec->key.port,
 		.weight = (int32_t)values.weight,
 		.upper = values.upper,
 		.lower = values.lower,
 		.addr = values.address.addr,
 	};
-	return 0;
+	return server_tunnel_read(draft, at, &values.tunnel, out);
 }
 
 static int compare_servers(const void *a, const void *b)
 {
 	const struct dest_spec *x = a, *y = b;
 
+	if (x->af != y->af)
+		return (int)x->af - (int)y->af;
 	if (x->port != y->port)
 		return (int)ntohs(x->port) - (int)ntohs(y->port);
 	return addr_compare(&x->addr, &y->addr);
@@ -287,7 +372,14 @@ int model_read(const struct reader *reader, const struct director_conf *director
 		ret = persistence_read(&draft);
 	if (!ret)
 		ret = one_packet_read(&draft);
-	return ret ? ret : servers_read(&draft);
+	/* Before the servers, lest the first of them be blamed for it. */
+	if (!ret && draft.values.method == FORWARD_TUN)
+		ret = service_tunnel_judge(&draft);
+	if (!ret)
+		ret = servers_read(&draft);
+	if (!ret)
+		ret = service_tunnel_unused(&draft);
+	return ret ? ret : service_tunnel_judge(&draft);
 }
 
 void model_free(struct service_conf *service)

@@ -5,6 +5,7 @@
  * keys is left to model.c. Called by group.c; any thread.
  */
 #include "conf/value.h"
+#include "conf/conf.h"
 #include "sched/schedulers.h"
 
 #include <arpa/inet.h>
@@ -40,6 +41,8 @@ const char *value_wanted(const struct key *key)
 		[KEY_TEXT] = "a string",
 		[KEY_SCHEDULER] = "a string",
 		[KEY_ADDRESS] = "an address as a string",
+		[KEY_ADDRESSES] = "an array of addresses as strings",
+		[KEY_RANGE] = "a string",
 		[KEY_MASK] = "a prefix length or a mask as a string",
 		[KEY_PORTS] = "a string",
 		[KEY_GROUP] = "a group { ... }",
@@ -228,6 +231,18 @@ static int read_scheduler(const struct reader *reader, const struct key *key,
 	return read_string(reader, key, at, value, text);
 }
 
+static int address_parse(const struct reader *reader, const struct key *key,
+			 const config_setting_t *at, const char *text, uint8_t *af,
+			 union addr *addr)
+{
+	if (addr_parse(text, af, addr))
+		return reader_fault(reader, at, "%s: '%s' is not an IPv4 or IPv6 address",
+				    key->name, text);
+	if (!addr_is_unicast(*af, addr))
+		return reader_fault(reader, at, "%s: %s is not a unicast address", key->name, text);
+	return 0;
+}
+
 static int read_address(const struct reader *reader, const struct key *key,
 			const config_setting_t *at, void *value)
 {
@@ -236,12 +251,43 @@ static int read_address(const struct reader *reader, const struct key *key,
 
 	if (!text)
 		return -EINVAL;
-	if (addr_parse(text, &address->af, &address->addr))
-		return reader_fault(reader, at, "%s: '%s' is not an IPv4 or IPv6 address",
-				    key->name, text);
-	if (!addr_is_unicast(address->af, &address->addr))
-		return reader_fault(reader, at, "%s: %s is not a unicast address", key->name, text);
-	return 0;
+	return address_parse(reader, key, at, text, &address->af, &address->addr);
+}
+
+static int add_address(const struct reader *reader, const struct key *key,
+		       const config_setting_t *at, struct local_addresses *addresses)
+{
+	struct locals_addr *next = &addresses->items[addresses->len];
+	const char *text = config_setting_get_string(at);
+	int ret;
+
+	if (!text)
+		return fault_type(reader, key, at);
+	if (addresses->len == LOCAL_ADDRESSES_MAX)
+		return reader_fault(reader, at, "%s: more than %u addresses", key->name,
+				    LOCAL_ADDRESSES_MAX);
+	ret = address_parse(reader, key, at, text, &next->af, &next->addr);
+	for (uint32_t i = 0; !ret && i < addresses->len; i++)
+		if (addresses->items[i].af == next->af &&
+		    addr_equal(&addresses->items[i].addr, &next->addr))
+			ret = reader_fault(reader, at, "%s: %s is there twice", key->name, text);
+	if (!ret)
+		addresses->len++;
+	return ret;
+}
+
+static int read_addresses(const struct reader *reader, const struct key *key,
+			  const config_setting_t *at, void *value)
+{
+	int ret = 0;
+
+	if (config_setting_type(at) == CONFIG_TYPE_STRING)
+		return add_address(reader, key, at, value);
+	if (!config_setting_is_array(at))
+		return fault_type(reader, key, at);
+	for (int i = 0; !ret && i < config_setting_length(at); i++)
+		ret = add_address(reader, key, config_setting_get_elem(at, (unsigned int)i), value);
+	return ret;
 }
 
 static int read_mask(const struct reader *reader, const struct key *key, const config_setting_t *at,
@@ -339,6 +385,29 @@ static int read_ports(const struct reader *reader, const struct key *key,
 	return 0;
 }
 
+/* One range, or one port; 0 or -EINVAL. */
+static int range_parse(const char *text, struct port_range *range)
+{
+	const char *why;
+
+	if (ports_next(&text, &range->first, &range->last, &why) <= 0 || *text)
+		return -EINVAL;
+	return 0;
+}
+
+static int read_range(const struct reader *reader, const struct key *key,
+		      const config_setting_t *at, void *value)
+{
+	const char *text = string_of(reader, key, at);
+
+	if (!text)
+		return -EINVAL;
+	if (range_parse(text, value))
+		return reader_fault(reader, at, "%s: '%s' is not a range of ports such as \"%s\"",
+				    key->name, text, key->initial);
+	return 0;
+}
+
 static int read_group(const struct reader *reader, const struct key *key,
 		      const config_setting_t *at, void *value)
 {
@@ -366,10 +435,13 @@ static int read_list(const struct reader *reader, const struct key *key, const c
 
 static int (*const readers[])(const struct reader *reader, const struct key *key,
 			      const config_setting_t *at, void *value) = {
-	[KEY_BOOL] = read_bool,	      [KEY_NUMBER] = read_number, [KEY_WORD] = read_word,
-	[KEY_NAME] = read_name,	      [KEY_TEXT] = read_text,	  [KEY_SCHEDULER] = read_scheduler,
-	[KEY_ADDRESS] = read_address, [KEY_MASK] = read_mask,	  [KEY_PORTS] = read_ports,
-	[KEY_GROUP] = read_group,     [KEY_LIST] = read_list,
+	[KEY_BOOL] = read_bool,	      [KEY_NUMBER] = read_number,
+	[KEY_WORD] = read_word,	      [KEY_NAME] = read_name,
+	[KEY_TEXT] = read_text,	      [KEY_SCHEDULER] = read_scheduler,
+	[KEY_ADDRESS] = read_address, [KEY_ADDRESSES] = read_addresses,
+	[KEY_RANGE] = read_range,     [KEY_MASK] = read_mask,
+	[KEY_PORTS] = read_ports,     [KEY_GROUP] = read_group,
+	[KEY_LIST] = read_list,
 };
 
 int value_read(const struct reader *reader, const struct key *key, const config_setting_t *at,
@@ -402,7 +474,11 @@ void value_init(const struct key *key, void *values)
 	case KEY_SCHEDULER:
 		memcpy(value, key->initial, strlen(key->initial) + 1);
 		break;
+	case KEY_RANGE:
+		range_parse(key->initial, value);
+		break;
 	case KEY_ADDRESS:
+	case KEY_ADDRESSES:
 	case KEY_MASK:
 	case KEY_PORTS:
 	case KEY_GROUP:

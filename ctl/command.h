@@ -68,13 +68,6 @@ enum option {
 
 #define OPTION_BIT(option) (1ull << (option))
 
-enum tunnel_type {
-	TUNNEL_IPIP,
-	TUNNEL_GUE,
-	TUNNEL_GRE,
-	TUNNEL_MAX
-};
-
 #define EXIT_ARGUMENT 2	  /* a mistake in the arguments, or no daemon */
 #define EXIT_REFUSED  255 /* the daemon refuses, popt does, or the command is unknown */
 
@@ -88,8 +81,6 @@ struct command {
 	struct dest_spec server;
 	char engine[ENGINE_NAME_MAX]; /* --pe */
 	struct timeouts_spec timeouts;
-	enum tunnel_type tun_type;
-	uint16_t tun_port;
 	struct sync_spec {
 		bool master;
 		char interface[INTERFACE_NAME_MAX];

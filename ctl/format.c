@@ -180,11 +180,35 @@ static void dest_title(char buf[ENDPOINT_STRLEN], bool numeric, const struct ser
 		buf[DEST_WIDTH] = '\0';
 }
 
+/* "gue:6080:+c", "gre:-c", "ipip" */
+static const char *tunnel_text(char buf[16], const struct dest_spec *spec)
+{
+	const struct tunnel *tunnel = &spec->tunnel;
+	const char *csum = tunnel->flags & TUNNEL_REMCSUM ? "r+c"
+			   : tunnel->flags & TUNNEL_CSUM  ? "+c"
+							  : "-c";
+
+	if (spec->method != FORWARD_TUN)
+		return "n/a";
+	switch ((enum tunnel_type)tunnel->type) {
+	case TUNNEL_GUE:
+		snprintf(buf, 16, "gue:%u:%s", ntohs(tunnel->port), csum);
+		return buf;
+	case TUNNEL_GRE:
+		snprintf(buf, 16, "gre:%s", csum);
+		return buf;
+	case TUNNEL_IPIP:
+	case TUNNEL_MAX:
+		break;
+	}
+	return "ipip";
+}
+
 void format_dest(FILE *out, const struct format *format, const struct service_row *svc,
 		 const struct dest_row *row)
 {
 	const char *forward = forward_method_title(row->spec.method);
-	char title[ENDPOINT_STRLEN];
+	char title[ENDPOINT_STRLEN], tunnel[16];
 
 	dest_title(title, format->numeric, &svc->spec.key, &row->spec);
 	fprintf(out, "  -> %-28s", title);
@@ -199,8 +223,8 @@ void format_dest(FILE *out, const struct format *format, const struct service_ro
 		fprintf(out, " %-9d %-11u", row->spec.weight, row->persistent);
 		break;
 	case LIST_TUN_INFO:
-		fprintf(out, " %-7s %-13s %-6d", forward,
-			row->spec.method == FORWARD_TUN ? "ipip" : "n/a", row->spec.weight);
+		fprintf(out, " %-7s %-13s %-6d", forward, tunnel_text(tunnel, &row->spec),
+			row->spec.weight);
 		break;
 	case LIST_PLAIN:
 	case LIST_MAX:
@@ -247,6 +271,18 @@ void format_save_service(FILE *out, bool numeric, const struct service_spec *spe
 	fputc('\n', out);
 }
 
+static void print_tunnel_options(FILE *out, const struct tunnel *tunnel)
+{
+	fprintf(out, " --tun-type %s", tunnel_type_name(tunnel->type));
+	if (tunnel->type == TUNNEL_GUE)
+		fprintf(out, " --tun-port %u", ntohs(tunnel->port));
+	if (tunnel->type != TUNNEL_IPIP)
+		fprintf(out, " --tun-%scsum",
+			tunnel->flags & TUNNEL_REMCSUM ? "rem"
+			: tunnel->flags & TUNNEL_CSUM  ? ""
+						       : "no");
+}
+
 void format_save_dest(FILE *out, bool numeric, const struct service_spec *svc,
 		      const struct dest_spec *spec)
 {
@@ -258,8 +294,10 @@ void format_save_dest(FILE *out, bool numeric, const struct service_spec *svc,
 	print_service_option(out, numeric, &svc->key);
 	endpoint_format(end, spec->af, &spec->addr, spec->port, naming_protocol(&svc->key),
 			numeric);
-	fprintf(out, " -r %s %s -w %d%s\n", end, options[spec->method], spec->weight,
-		spec->method == FORWARD_TUN ? " --tun-type ipip" : "");
+	fprintf(out, " -r %s %s -w %d", end, options[spec->method], spec->weight);
+	if (spec->method == FORWARD_TUN)
+		print_tunnel_options(out, &spec->tunnel);
+	fputc('\n', out);
 }
 
 void format_conn_titles(FILE *out, bool engine)
@@ -279,7 +317,7 @@ void format_conn(FILE *out, bool numeric, const struct conn_row *row)
 
 	endpoint_format(source, row->af, &row->source, row->sport, row->protocol, numeric);
 	endpoint_format(virtual, row->af, &row->virtual, row->vport, row->protocol, numeric);
-	endpoint_format(server, row->af, &row->server, row->dport, row->protocol, numeric);
+	endpoint_format(server, row->server_af, &row->server, row->dport, row->protocol, numeric);
 	snprintf(expires, sizeof(expires), "%02u:%02u", row->expires / 60, row->expires % 60);
 	fprintf(out, "%-3s %-6s %-11s %-18s %-18s %s\n", protocol_title(row->protocol), expires,
 		row->state, source, virtual, server);

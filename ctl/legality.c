@@ -148,8 +148,8 @@ static int judge_server(const struct command *command, struct error *err)
 		return error_set(err, EXIT_ARGUMENT,
 				 "Different address family is allowed only for tunneling servers");
 	if (command->server.method == FORWARD_TUN)
-		return rule_check(&tunnels[command->tun_type], command->given, TUNNEL_OPTIONS,
-				  "tunnel type", err);
+		return rule_check(&tunnels[command->server.tunnel.type], command->given,
+				  TUNNEL_OPTIONS, "tunnel type", err);
 	if (command->given & TUNNEL_OPTIONS)
 		return error_set(err, EXIT_ARGUMENT, "Tunnel options conflict with forward method");
 	return 0;

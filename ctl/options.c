@@ -209,12 +209,9 @@ static int read_lower(struct parser *parser, const char *arg)
 
 static int read_tun_type(struct parser *parser, const char *arg)
 {
-	static const char *const names[TUNNEL_MAX] = {
-		[TUNNEL_IPIP] = "ipip", [TUNNEL_GUE] = "gue", [TUNNEL_GRE] = "gre"};
-
 	for (unsigned int i = 0; i < TUNNEL_MAX; i++) {
-		if (!strcmp(arg, names[i])) {
-			parser->command->tun_type = i;
+		if (!strcmp(arg, tunnel_type_name(i))) {
+			parser->command->server.tunnel.type = (uint8_t)i;
 			return 0;
 		}
 	}
@@ -227,7 +224,21 @@ static int read_tun_port(struct parser *parser, const char *arg)
 
 	if (text_number(arg, 1, UINT16_MAX, &number))
 		return parser_fail(parser, "illegal tunnel port specified");
-	parser->command->tun_port = (uint16_t)number;
+	parser->command->server.tunnel.port = htons((uint16_t)number);
+	return 0;
+}
+
+static int read_tun_csum(struct parser *parser, const char *arg)
+{
+	(void)arg;
+	parser->command->server.tunnel.flags = TUNNEL_CSUM;
+	return 0;
+}
+
+static int read_tun_remcsum(struct parser *parser, const char *arg)
+{
+	(void)arg;
+	parser->command->server.tunnel.flags = TUNNEL_REMCSUM;
 	return 0;
 }
 
@@ -364,8 +375,8 @@ const struct option_row option_rows[OPTION_ROWS] = {
 	{"tun-type", '\0', ONE, OPTION_TUN_TYPE, read_tun_type},
 	{"tun-port", '\0', ONE, OPTION_TUN_PORT, read_tun_port},
 	{"tun-nocsum", '\0', NONE, OPTION_TUN_NOCSUM, read_nothing},
-	{"tun-csum", '\0', NONE, OPTION_TUN_CSUM, read_nothing},
-	{"tun-remcsum", '\0', NONE, OPTION_TUN_REMCSUM, read_nothing},
+	{"tun-csum", '\0', NONE, OPTION_TUN_CSUM, read_tun_csum},
+	{"tun-remcsum", '\0', NONE, OPTION_TUN_REMCSUM, read_tun_remcsum},
 	{"connection", 'c', NONE, OPTION_CONNECTION, read_nothing},
 	{"timeout", '\0', NONE, OPTION_TIMEOUT, read_nothing},
 	{"daemon", '\0', NONE, OPTION_DAEMON, read_nothing},

@@ -319,12 +319,30 @@ int service_from_json(const json_t *json, struct service_spec *out, struct error
 	return 0;
 }
 
+static int put_tunnel(json_t *json, const struct tunnel *tunnel)
+{
+	int failed =
+		json_object_set_new(json, "tunnel", json_string(tunnel_type_name(tunnel->type)));
+
+	if (tunnel->type == TUNNEL_GUE)
+		failed |= json_object_set_new(json, "tunnel_port", number(ntohs(tunnel->port)));
+	if (tunnel->type != TUNNEL_IPIP)
+		failed |= json_object_set_new(json, "tunnel_checksum",
+					      json_string(tunnel_checksum_name(tunnel->flags)));
+	return failed;
+}
+
 json_t *dest_to_json(const struct dest_spec *spec)
 {
-	return json_pack("{s:o, s:i, s:s, s:I, s:I, s:I}", "address",
-			 addr_to_json(spec->af, &spec->addr), "port", ntohs(spec->port), "method",
-			 forward_method_name(spec->method), "weight", (json_int_t)spec->weight,
-			 "upper", (json_int_t)spec->upper, "lower", (json_int_t)spec->lower);
+	json_t *json =
+		json_pack("{s:o, s:i, s:s, s:I, s:I, s:I}", "address",
+			  addr_to_json(spec->af, &spec->addr), "port", ntohs(spec->port), "method",
+			  forward_method_name(spec->method), "weight", (json_int_t)spec->weight,
+			  "upper", (json_int_t)spec->upper, "lower", (json_int_t)spec->lower);
+
+	if (!json || spec->method != FORWARD_TUN)
+		return json;
+	return complete(json, put_tunnel(json, &spec->tunnel));
 }
 
 static void read_method(struct reader *reader, enum forward_method *out)
@@ -339,7 +357,53 @@ static void read_method(struct reader *reader, enum forward_method *out)
 			return;
 		}
 	}
-	reader_fail(reader, "'method' must be nat, dr or tun");
+	reader_fail(reader, "'method' must be nat, dr, tun or fullnat");
+}
+
+static void read_tunnel_type(struct reader *reader, uint8_t *out)
+{
+	char text[8];
+
+	if (!reader_string(reader, "tunnel", text, sizeof(text)))
+		return;
+	for (unsigned int i = 0; i < TUNNEL_MAX; i++) {
+		if (!strcmp(text, tunnel_type_name(i))) {
+			*out = (uint8_t)i;
+			return;
+		}
+	}
+	reader_fail(reader, "'tunnel' must be ipip, gue or gre");
+}
+
+static void read_tunnel_checksum(struct reader *reader, uint8_t *out)
+{
+	static const uint8_t known[] = {0, TUNNEL_CSUM, TUNNEL_REMCSUM};
+	char text[8];
+
+	if (!reader_string(reader, "tunnel_checksum", text, sizeof(text)))
+		return;
+	for (size_t i = 0; i < sizeof(known); i++) {
+		if (!strcmp(text, tunnel_checksum_name(known[i]))) {
+			*out = known[i];
+			return;
+		}
+	}
+	reader_fail(reader, "'tunnel_checksum' must be none, full or remote");
+}
+
+static void read_tunnel(struct reader *reader, struct dest_spec *spec)
+{
+	struct tunnel *tunnel = &spec->tunnel;
+	const char *fault, *why;
+
+	if (spec->method != FORWARD_TUN)
+		return;
+	read_tunnel_type(reader, &tunnel->type);
+	reader_port(reader, "tunnel_port", &tunnel->port);
+	read_tunnel_checksum(reader, &tunnel->flags);
+	fault = tunnel_fault(tunnel, &why);
+	if (fault && !reader->ret)
+		reader_fail(reader, "'%s': %s", fault, why);
 }
 
 int dest_from_json(const json_t *json, struct dest_spec *out, struct error *err)
@@ -353,6 +417,7 @@ int dest_from_json(const json_t *json, struct dest_spec *out, struct error *err)
 	reader_addr(&reader, "address", &spec.af, &spec.addr);
 	reader_port(&reader, "port", &spec.port);
 	read_method(&reader, &spec.method);
+	read_tunnel(&reader, &spec);
 	reader_uint(&reader, "weight", 0, INT32_MAX, &weight);
 	reader_uint(&reader, "upper", 0, UINT32_MAX, &upper);
 	reader_uint(&reader, "lower", 0, UINT32_MAX, &lower);

@@ -35,7 +35,8 @@ int key_from_json(const json_t *json, struct service_key *out, struct error *err
 json_t *service_to_json(const struct service_spec *spec);
 int service_from_json(const json_t *json, struct service_spec *out, struct error *err);
 
-/* {"address", "port", "method", "weight", "upper", "lower"} */
+/* {"address", "port", "method", "weight", "upper", "lower"}, and with method tun "tunnel",
+ * "tunnel_port" (of gue), "tunnel_checksum" ("none", "full", "remote"; not of ipip). */
 json_t *dest_to_json(const struct dest_spec *spec);
 int dest_from_json(const json_t *json, struct dest_spec *out, struct error *err);
 

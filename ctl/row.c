@@ -117,8 +117,8 @@ json_t *conn_row_to_json(const struct conn_row *row)
 			  row->protocol ? protocol_name(row->protocol) : "ip", "source",
 			  address(row->af, &row->source), "sport", ntohs(row->sport), "virtual",
 			  address(row->af, &row->virtual), "vport", ntohs(row->vport), "server",
-			  address(row->af, &row->server), "dport", ntohs(row->dport), "state",
-			  row->state, "expires", (json_int_t)row->expires);
+			  address(row->server_af, &row->server), "dport", ntohs(row->dport),
+			  "state", row->state, "expires", (json_int_t)row->expires);
 
 	if (json && row->fwmark)
 		json_object_set_new(json, "fwmark", json_integer(row->fwmark));
@@ -172,7 +172,9 @@ int conn_row_from_json(const json_t *json, struct conn_row *out, struct error *e
 	reader_addr(&reader, "source", &row.af, &source);
 	read_end(&reader, "source", "sport", row.af, &row.source, &row.sport);
 	read_end(&reader, "virtual", "vport", row.af, &row.virtual, &row.vport);
-	read_end(&reader, "server", "dport", row.af, &row.server, &row.dport);
+	reader_need(&reader, "server");
+	reader_addr(&reader, "server", &row.server_af, &row.server);
+	reader_port(&reader, "dport", &row.dport);
 	reader_string(&reader, "state", row.state, sizeof(row.state));
 	read_u32(&reader, "expires", &row.expires);
 	read_u32(&reader, "fwmark", &row.fwmark);

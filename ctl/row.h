@@ -37,6 +37,7 @@ struct conn_row {
 	union addr source, virtual, server;
 	__be16 sport, vport, dport;
 	uint8_t af, protocol;
+	uint8_t server_af; /* not af, if it is reached through a tunnel */
 	bool template;
 	char state[STATE_NAME_MAX]; /* "ESTABLISHED"; of a template "NONE" or "ASSURED" */
 	uint32_t expires;	    /* seconds left */

@@ -7,9 +7,10 @@
  * Control thread.
  */
 #include "daemon/director.h"
+#include "daemon/deciding.h"
+#include "daemon/installed.h"
 #include "daemon/reload.h"
 #include "daemon/system.h"
-#include "daemon/wanted.h"
 #include "lvs/forward.h"
 #include "sched/schedulers.h"
 
@@ -26,12 +27,12 @@ struct director {
 	struct director_conf conf;
 	unsigned int queues;
 	struct rules_caps caps;
-	uint32_t fanout_seed;
 	struct services *services;
 	struct conns *conns;
 	struct proto_timeouts timeouts;
+	struct deciding *deciding;
 	struct conf *file; /* the configuration file as last loaded, or NULL */
-	struct ruleset *installed;
+	struct installed *installed;
 	struct system *system;
 	bool stale; /* the services changed since the last commit */
 	uint64_t next_sweep;
@@ -97,14 +98,18 @@ struct director *director_new(const struct director_conf *conf, unsigned int que
 		error_set(err, -EIO, "no random numbers: %s", strerror(errno));
 		goto fail;
 	}
-	director->fanout_seed = (uint32_t)seeds[2] | 1;
 	director->services = services_new(seeds[0]);
 	director->conns = conns_new(seeds[1], director_now());
 	director->system = system_new(conf->system_managed);
-	if (!director->services || !director->conns || !director->system) {
+	director->deciding = deciding_new(conf);
+	director->installed = installed_new(&director->conf, director_queue_method(director),
+					    queues, director->caps.tproxy, (uint32_t)seeds[2] | 1);
+	if (!director->services || !director->conns || !director->system || !director->deciding ||
+	    !director->installed) {
 		error_set(err, -ENOMEM, "no memory");
 		goto fail;
 	}
+	conns_set_locals(director->conns, deciding_locals(director->deciding));
 	proto_timeouts_init(&director->timeouts);
 	director->stale = true;
 	return director;
@@ -120,9 +125,10 @@ void director_free(struct director *director)
 		return;
 	conns_free(director->conns);
 	services_free(director->services);
+	deciding_free(director->deciding);
 	rcu_barrier();
 	conf_free(director->file);
-	ruleset_free(director->installed);
+	installed_free(director->installed);
 	system_free(director->system);
 	free(director);
 }
@@ -139,6 +145,7 @@ int director_load(struct director *director, struct conf *conf, struct error *er
 	ret = reload_apply(director, director->file, conf, err);
 	if (ret)
 		return ret;
+	deciding_set(director->deciding, &conf->director);
 	conf_free(director->file);
 	director->file = conf;
 	return 0;
@@ -262,18 +269,50 @@ static int dest_error(int code, const struct service_key *key, const struct dest
 					   : strerror(-code));
 }
 
-/* What this version cannot forward is refused, never accepted and then not done. */
-static int dest_supported(const struct service *svc, const struct dest_spec *spec,
-			  struct error *err)
+/* What cannot be forwarded is refused, never accepted and then not done. All with -EOPNOTSUPP, of
+ * which nfvsadm shows the reason. */
+static int dest_possible(const struct director *director, const struct service *svc,
+			 const struct dest_spec *spec, struct error *err)
 {
-	if (!forward_find(spec->method))
+	const char *name = forward_method_name(spec->method);
+	bool moves = spec->port && svc->key.port && spec->port != svc->key.port;
+
+	switch (spec->method) {
+	case FORWARD_NAT:
+		break;
+	case FORWARD_DR:
+	case FORWARD_TUN:
+		if (moves)
+			return error_set(
+				err, -EINVAL,
+				"method %s leaves the packet as it is, so the server's port "
+				"must be the service's, %u",
+				name, ntohs(svc->key.port));
+		break;
+	case FORWARD_FULLNAT:
+		if (!locals_count(deciding_locals(director->deciding), svc->key.af))
+			return error_set(err, -EOPNOTSUPP,
+					 "method fullnat needs director.local_addresses of the "
+					 "service's address family");
+		if (atomic_load_explicit(&svc->flags, memory_order_relaxed) & SERVICE_ONEPACKET)
+			return error_set(
+				err, -EINVAL,
+				"method fullnat has to remember a packet's sender, which a "
+				"one-packet service does not");
+		if (!director->caps.dup && director->conf.rules_managed)
+			return error_set(
+				err, -EOPNOTSUPP,
+				"method fullnat needs nft_dup_ipv4 and nft_dup_ipv6, which "
+				"this kernel has not");
+		break;
+	case FORWARD_BYPASS:
+	case FORWARD_MAX:
+		return error_set(err, -EOPNOTSUPP, "no server can have the method %s", name);
+	}
+	if (spec->af != svc->key.af && spec->method != FORWARD_TUN)
 		return error_set(err, -EOPNOTSUPP,
-				 "forwarding method '%s' is not in this version, which has: nat "
-				 "(ipvsadm option -m)",
-				 forward_method_name(spec->method));
-	if (spec->af != svc->key.af)
-		return error_set(err, -EINVAL,
-				 "a NAT server must be of its service's address family");
+				 "a server of another address family than its service needs method "
+				 "tun");
 	return 0;
 }
 
@@ -285,7 +324,7 @@ int director_dest_add(struct director *director, const struct service_key *key,
 	int ret = find(director, key, &svc, err);
 
 	if (!ret)
-		ret = dest_supported(svc, spec, err);
+		ret = dest_possible(director, svc, spec, err);
 	if (ret)
 		return ret;
 	ret = service_dest_add(director->services, svc, spec, &dest);
@@ -303,9 +342,13 @@ int director_dest_edit(struct director *director, const struct service_key *key,
 	int ret = find(director, key, &svc, err);
 
 	if (!ret)
-		ret = dest_supported(svc, spec, err);
+		ret = dest_possible(director, svc, spec, err);
 	if (ret)
 		return ret;
+	dest = service_dest(svc, spec->af, &spec->addr, spec->port);
+	if (dest &&
+	    atomic_load_explicit(&dest->forward, memory_order_relaxed)->method != spec->method)
+		director->stale = true;
 	ret = service_dest_edit(svc, spec, &dest);
 	return ret ? dest_error(ret, key, spec, err) : 0;
 }
@@ -347,55 +390,8 @@ enum queue_method director_queue_method(const struct director *director)
 	return director->caps.queue_native ? QUEUE_NATIVE : QUEUE_COMPAT;
 }
 
-static int want_service(struct service *svc, void *data)
-{
-	wanted_service(data, &svc->key, svc->matches, svc->matches_len);
-	return 0;
-}
-
-/* The matches of a server in the trash are those that its service has now, if it is there. */
-static void want_server(const struct dest *dest, void *data)
-{
-	const struct service *svc = atomic_load_explicit(&dest->svc, memory_order_relaxed);
-
-	wanted_server(data, &dest->vs, svc ? svc->matches : NULL, svc ? svc->matches_len : 0,
-		      dest->af, &dest->addr, dest->port);
-}
-
-static struct ruleset *director_ruleset(struct director *director, struct error *err)
-{
-	const struct rules_input params = {
-		.table = director->conf.table,
-		.method = director_queue_method(director),
-		.first_queue = director->conf.first_queue,
-		.queues = (uint16_t)director->queues,
-		.mark_mask = director->conf.mark_mask,
-		.seed = director->fanout_seed,
-		.tproxy = director->caps.tproxy,
-	};
-	struct wanted wanted = {0};
-
-	rcu_read_lock();
-	services_each(director->services, want_service, &wanted);
-	rcu_read_unlock();
-	services_each_dest(director->services, want_server, &wanted);
-	return wanted_ruleset(&wanted, &params, err);
-}
-
-/* If somebody flushed our tables (nft flush ruleset), they are made again. */
-static int director_push(struct director *director, const struct ruleset *ruleset,
-			 struct error *err)
-{
-	int ret = -ENOENT;
-
-	if (director->installed)
-		ret = ruleset_update(director->installed, ruleset, err);
-	return ret == -ENOENT ? ruleset_install(ruleset, err) : ret;
-}
-
 int director_commit(struct director *director, struct error *err)
 {
-	struct ruleset *ruleset;
 	int ret;
 
 	if (!director->stale)
@@ -405,18 +401,21 @@ int director_commit(struct director *director, struct error *err)
 		director->stale = false;
 		return 0;
 	}
-	ruleset = director_ruleset(director, err);
-	if (!ruleset)
-		return -EINVAL;
-	ret = director_push(director, ruleset, err);
-	if (ret) {
-		ruleset_free(ruleset);
-		return ret;
-	}
-	ruleset_free(director->installed);
-	director->installed = ruleset;
-	director->stale = false;
-	return 0;
+	ret = installed_update(director->installed, director->services, err);
+	if (!ret)
+		director->stale = false;
+	return ret;
+}
+
+void director_decide(struct director *director, struct direct *direct)
+{
+	*direct = (struct direct){
+		.services = director->services,
+		.conns = director->conns,
+		.timeouts = &director->timeouts,
+		.mark_mask = director->conf.mark_mask,
+	};
+	deciding_fill(director->deciding, direct);
 }
 
 struct services *director_services(const struct director *director)
@@ -451,6 +450,7 @@ void director_tick(struct director *director)
 	for (int round = 0; round < 16; round++)
 		if (!conns_expire(director->conns, now, EXPIRE_BATCH))
 			break;
+	deciding_observe(director->deciding, now);
 	if (now < director->next_sweep)
 		return;
 	director->next_sweep = now + SWEEP_MS;
@@ -463,5 +463,5 @@ void director_tick(struct director *director)
 void director_withdraw(struct director *director)
 {
 	if (director->installed)
-		(void)ruleset_remove(director->conf.table, NULL);
+		installed_withdraw(director->installed);
 }

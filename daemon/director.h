@@ -53,6 +53,9 @@ int director_flush(struct director *director, struct error *err); /* all service
 /* Brings the kernel's rules in step with the services. Cheap if nothing changed. */
 int director_commit(struct director *director, struct error *err);
 
+/* Fills @direct with what a worker needs of the director, all but what is the worker's own. */
+void director_decide(struct director *director, struct direct *direct);
+
 struct services *director_services(const struct director *director);
 struct conns *director_conns(const struct director *director);
 struct proto_timeouts *director_timeouts(struct director *director);

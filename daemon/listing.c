@@ -178,6 +178,7 @@ void conn_row_fill(struct conn_row *row, const struct conn *conn, uint64_t now)
 		.source = conn->caddr,
 		.virtual = conn->vaddr,
 		.server = conn->dest->addr,
+		.server_af = conn->dest->af,
 		.sport = conn->cport,
 		.vport = conn->vport,
 		.dport = conn->dport,

@@ -6,6 +6,7 @@
  */
 #include "conf/conf.h"
 #include "daemon/wanted.h"
+#include "lvs/forward.h"
 #include "daemon/worker.h"
 
 #include <getopt.h>
@@ -63,6 +64,8 @@ static struct ruleset *conf_ruleset(const struct conf *conf, struct error *err)
 		.mark_mask = director->mark_mask,
 		.seed = SEED,
 		.tproxy = true,
+		.locals = director->locals.items,
+		.locals_len = director->locals.len,
 	};
 	struct wanted wanted = {0};
 
@@ -72,9 +75,10 @@ static struct ruleset *conf_ruleset(const struct conf *conf, struct error *err)
 
 		wanted_service(&wanted, &spec->key, spec->matches, spec->matches_len);
 		for (size_t k = 0; k < service->servers_len; k++)
-			wanted_server(&wanted, &spec->key, spec->matches, spec->matches_len,
-				      service->servers[k].af, &service->servers[k].addr,
-				      service->servers[k].port);
+			if (forward_find(service->servers[k].method)->answers)
+				wanted_server(&wanted, &spec->key, spec->matches, spec->matches_len,
+					      service->servers[k].af, &service->servers[k].addr,
+					      service->servers[k].port);
 	}
 	return wanted_ruleset(&wanted, &params, err);
 }

@@ -120,6 +120,21 @@ void queue_set_segments(struct queue *queue, uint16_t number)
 	queue->segments = number;
 }
 
+/* Where it was queued, and which way that means. From output comes either way: answers are looked
+ * for first, as in IPVS. */
+static void hook_read(struct pkt *pkt, uint8_t hook)
+{
+	static const enum pkt_hook hooks[NF_INET_NUMHOOKS] = {
+		[NF_INET_PRE_ROUTING] = HOOK_PREROUTING,
+		[NF_INET_LOCAL_IN] = HOOK_INPUT,
+		[NF_INET_FORWARD] = HOOK_FORWARD,
+		[NF_INET_LOCAL_OUT] = HOOK_OUTPUT,
+	};
+
+	pkt->hook = hook < NF_INET_NUMHOOKS ? hooks[hook] : HOOK_FORWARD;
+	pkt->dir = pkt->hook == HOOK_PREROUTING ? PKT_IN : PKT_OUT;
+}
+
 /* One attribute of a packet message. */
 static void attr_read(struct slot *slot, const struct nlattr *attr)
 {
@@ -131,7 +146,7 @@ static void attr_read(struct slot *slot, const struct nlattr *attr)
 	case NFQA_PACKET_HDR:
 		hdr = (const void *)value;
 		memcpy(&slot->id, &hdr->packet_id, sizeof(slot->id));
-		slot->pkt.dir = hdr->hook == NF_INET_PRE_ROUTING ? PKT_IN : PKT_OUT;
+		hook_read(&slot->pkt, hdr->hook);
 		break;
 	case NFQA_MARK:
 		memcpy(&word, value, sizeof(word));
@@ -220,6 +235,8 @@ static uint32_t verdict_word(const struct queue *queue, const struct verdict *ve
 		return NF_ACCEPT;
 	case VERDICT_DROP:
 		stat_add(&stats->dropped, 1);
+		return NF_DROP;
+	case VERDICT_STOLEN:
 		return NF_DROP;
 	case VERDICT_SEGMENT:
 		stat_add(&stats->requeued, 1);

@@ -37,6 +37,10 @@ int reload_check(const struct director_conf *from, const struct director_conf *t
 		name_key(keys, sizeof(keys), "system");
 	if (from->mark_mask != to->mark_mask)
 		name_key(keys, sizeof(keys), "mark_mask");
+	if (memcmp(&from->locals, &to->locals, sizeof(to->locals)))
+		name_key(keys, sizeof(keys), "local_addresses");
+	if (memcmp(&from->local_ports, &to->local_ports, sizeof(to->local_ports)))
+		name_key(keys, sizeof(keys), "local_ports");
 	if (strcmp(from->group, to->group))
 		name_key(keys, sizeof(keys), "group");
 	if (!keys[0])
@@ -115,7 +119,8 @@ static bool service_same(const struct service_spec *a, const struct service_spec
 static bool dest_same(const struct dest_spec *a, const struct dest_spec *b)
 {
 	return a->method == b->method && a->weight == b->weight && a->upper == b->upper &&
-	       a->lower == b->lower;
+	       a->lower == b->lower && a->tunnel.type == b->tunnel.type &&
+	       a->tunnel.flags == b->tunnel.flags && a->tunnel.port == b->tunnel.port;
 }
 
 static struct service *running(const struct director *director, const struct service_key *key)

@@ -7,6 +7,8 @@
  */
 #include "daemon/worker.h"
 #include "daemon/queue.h"
+#include "daemon/routes.h"
+#include "daemon/sender.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -26,6 +28,9 @@
 struct worker {
 	struct workers *all;
 	struct queue *queue;
+	struct sender *sender;
+	struct router *router;
+	struct outbox outbox;
 	struct stats stats;
 	struct direct direct;
 	pthread_t thread;
@@ -112,6 +117,7 @@ static void *worker_run(void *data)
 			queue_verdict(worker->queue, (unsigned int)i, &verdict, &worker->stats);
 		}
 		rcu_read_unlock();
+		sender_flush(worker->sender, &worker->outbox, worker->router, &worker->stats);
 		queue_flush(worker->queue, &worker->stats);
 		gather(worker, n);
 	}
@@ -120,7 +126,8 @@ static void *worker_run(void *data)
 }
 
 /* The queue that segments belongs to the first worker, beside its own. */
-static int worker_open(struct workers *workers, unsigned int i, uint32_t length, struct error *err)
+static int worker_open(struct workers *workers, unsigned int i, const struct director_conf *conf,
+		       struct error *err)
 {
 	struct worker *worker = &workers->items[i];
 	int ret = 0;
@@ -130,10 +137,19 @@ static int worker_open(struct workers *workers, unsigned int i, uint32_t length,
 	worker->queue = queue_open(err);
 	if (!worker->queue)
 		return -ENOMEM;
+	worker->sender = sender_open(mark_send(conf->mark_mask), err);
+	if (!worker->sender)
+		return -EPERM;
+	worker->router = routes_open(err);
+	if (!worker->router)
+		return -ENOMEM;
 	queue_set_segments(worker->queue, workers_segment_queue(workers));
 	if (!i)
-		ret = queue_bind(worker->queue, workers_segment_queue(workers), length, false, err);
-	return ret ? ret : queue_bind(worker->queue, workers_queue(workers, i), length, true, err);
+		ret = queue_bind(worker->queue, workers_segment_queue(workers), conf->queue_length,
+				 false, err);
+	return ret ? ret
+		   : queue_bind(worker->queue, workers_queue(workers, i), conf->queue_length, true,
+				err);
 }
 
 int workers_open(struct workers **out, const struct director_conf *conf, struct error *err)
@@ -155,7 +171,7 @@ int workers_open(struct workers **out, const struct director_conf *conf, struct 
 		goto fail;
 	memset(workers->items, 0, workers->len * sizeof(*workers->items));
 	for (unsigned int i = 0; i < workers->len; i++) {
-		ret = worker_open(workers, i, conf->queue_length, err);
+		ret = worker_open(workers, i, conf, err);
 		if (ret)
 			goto fail;
 	}
@@ -174,13 +190,10 @@ int workers_start(struct workers *workers, struct director *director, struct err
 	for (unsigned int i = 0; i < workers->len; i++) {
 		struct worker *worker = &workers->items[i];
 
-		worker->direct = (struct direct){
-			.services = director_services(director),
-			.conns = director_conns(director),
-			.timeouts = director_timeouts(director),
-			.mark_mask = director_conf(director)->mark_mask,
-			.stats = &worker->stats,
-		};
+		director_decide(director, &worker->direct);
+		worker->direct.router = worker->router;
+		worker->direct.outbox = &worker->outbox;
+		worker->direct.stats = &worker->stats;
 		ret = pthread_create(&worker->thread, NULL, worker_run, worker);
 		if (ret)
 			return error_set(err, -ret, "cannot start worker %u: %s", i, strerror(ret));
@@ -198,6 +211,8 @@ void workers_close(struct workers *workers)
 		if (workers->items[i].running)
 			pthread_join(workers->items[i].thread, NULL);
 		queue_close(workers->items[i].queue);
+		sender_close(workers->items[i].sender);
+		routes_close(workers->items[i].router);
 	}
 	free(workers->items);
 	free(workers);

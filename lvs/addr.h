@@ -24,8 +24,8 @@ bool addr_is_zero(const union addr *a);
 
 /*
  * Can this be a virtual service's or a real server's address? As for IPVS, one that a single host
- * can have: no group, no broadcast, not "this network", no IPv6 address that is link-local (it would
- * need an interface) or an IPv4 one in disguise.
+ * can have: no group, no broadcast, not "this network", no IPv6 address that is link-local (it
+ * would need an interface) or an IPv4 one in disguise.
  */
 bool addr_is_unicast(uint8_t af, const union addr *addr);
 

@@ -11,16 +11,21 @@
 #include "lvs/conn.h"
 #include "lvs/forward.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
-#define FIRST_TIMEOUT_MS   3000	 /* until the first state is known (ip_vs_conn_new) */
+#define FIRST_TIMEOUT_MS 3000 /* until the first state is known (ip_vs_conn_new) */
+/* How many local endpoints a new FULLNAT connection tries: a bound on the time that one takes when
+ * nearly all are in use. */
+#define LOCAL_TRIES	   4096u
 #define CONTROL_TIMEOUT_MS 60000 /* of a template that still controls (ip_vs_conn_expire) */
 
 struct conns {
 	struct cds_lfht *in, *out;
 	struct wheel *wheel;
+	const struct locals *locals;
 	_Atomic uint64_t count;
 	unsigned char secret[XXH3_SECRET_SIZE_MIN + 64];
 };
@@ -58,10 +63,12 @@ static struct conn_key key_in(const struct conn *conn)
 
 static struct conn_key key_out(const struct conn *conn)
 {
+	bool local = atomic_load_explicit(&conn->flags, memory_order_relaxed) & CONN_LOCAL;
+
 	return (struct conn_key){.saddr = conn->dest->addr,
-				 .daddr = conn->caddr,
+				 .daddr = local ? conn->local->addr : conn->caddr,
 				 .sport = conn->dport,
-				 .dport = conn->cport,
+				 .dport = local ? conn->local->port : conn->cport,
 				 .af = conn->af,
 				 .protocol = conn->protocol};
 }
@@ -195,15 +202,19 @@ struct conn *conn_find_template(const struct conns *conns, const struct flow *fl
 static struct conn *conn_new(const struct flow *flow, struct dest *dest, __be16 dport,
 			     uint32_t fwmark, uint32_t flags, uint64_t now)
 {
-	struct conn *conn = calloc(1, sizeof(*conn));
-	const struct forward *forward;
+	const struct forward *forward = atomic_load_explicit(&dest->forward, memory_order_relaxed);
+	struct conn *conn;
 
+	if (!(flags & CONN_TEMPLATE)) {
+		flags |= CONN_INACTIVE | (forward->answers ? 0 : CONN_NOOUTPUT);
+		if (forward->method == FORWARD_FULLNAT)
+			flags |= CONN_LOCAL;
+	}
+	conn = calloc(1, sizeof(*conn) + (flags & CONN_LOCAL ? sizeof(struct conn_local) : 0));
 	if (!conn)
 		return NULL;
-	forward = atomic_load_explicit(&dest->forward, memory_order_relaxed);
-	if (!(flags & CONN_TEMPLATE))
-		flags |= CONN_INACTIVE | (forward->method == FORWARD_NAT ? 0 : CONN_NOOUTPUT);
 	conn->dest = dest;
+	conn->forward = forward;
 	conn->caddr = flow->saddr;
 	conn->cport = flow->sport;
 	conn->vaddr = flow->daddr;
@@ -232,43 +243,103 @@ static bool control_take(struct conn *control)
 	return alive;
 }
 
-struct conn *conn_add(struct conns *conns, const struct flow *flow, struct dest *dest, __be16 dport,
-		      uint32_t fwmark, uint32_t flags, struct conn *control, uint64_t now)
+void conns_set_locals(struct conns *conns, const struct locals *locals)
 {
-	struct conn *conn = conn_new(flow, dest, dport, fwmark, flags, now);
+	conns->locals = locals;
+}
+
+/* Puts @conn among the replies. With a local endpoint it takes the next one that is free, so that
+ * one comes again as late as possible; -EADDRNOTAVAIL: none is. */
+static int replies_add(struct conns *conns, struct conn *conn)
+{
+	bool local = atomic_load_explicit(&conn->flags, memory_order_relaxed) & CONN_LOCAL;
 	struct cds_lfht_node *node;
 	struct conn_key key;
+	uint64_t tries, n;
 
-	if (!conn)
-		return NULL;
-	dest_bind(dest, flags & CONN_TEMPLATE);
-	if (control && control_take(control))
-		conn->control = control;
-	RCU_PUBLISHED(conn);
-	if (flags & CONN_ONEPACKET)
-		return conn;
-
-	/* Locked while it enters, so that nobody can expire it half entered. */
-	conn_lock(conn);
-	key = key_in(conn);
-	node = cds_lfht_add_unique(conns->in, key_hash(conns, &key), match_in, &key, &conn->in);
-	if (node != &conn->in) {
-		conn_unlock(conn);
-		if (conn->control)
-			atomic_fetch_sub_explicit(&conn->control->controls, 1,
-						  memory_order_relaxed);
-		dest_unbind(dest, flags & CONN_TEMPLATE, false);
-		free(conn);
-		return caa_container_of(node, struct conn, in);
-	}
-	if (!(flags & CONN_TEMPLATE)) {
+	if (!local) {
 		key = key_out(conn);
 		cds_lfht_add(conns->out, key_hash(conns, &key), &conn->out);
+		return 0;
+	}
+	tries = locals_count(conns->locals, conn->af);
+	if (tries > LOCAL_TRIES)
+		tries = LOCAL_TRIES;
+	while (tries--) {
+		n = atomic_fetch_add_explicit(&conn->dest->local_next, 1, memory_order_relaxed);
+		locals_get(conns->locals, conn->af, n, &conn->local->addr, &conn->local->port);
+		RCU_PUBLISHED(conn);
+		key = key_out(conn);
+		node = cds_lfht_add_unique(conns->out, key_hash(conns, &key), match_out, &key,
+					   &conn->out);
+		if (node == &conn->out)
+			return 0;
+	}
+	return -EADDRNOTAVAIL;
+}
+
+/* What conn_add() counted is uncounted; the connection is in no table. */
+static void conn_undo(struct conn *conn, bool template)
+{
+	if (conn->control)
+		atomic_fetch_sub_explicit(&conn->control->controls, 1, memory_order_relaxed);
+	dest_unbind(conn->dest, template, false);
+}
+
+/* Into the tables, locked meanwhile, so that nobody can expire it half entered. Replies first: only
+ * whoever has a place there may be found by a client. If there is the same connection already,
+ * *@out is that one. */
+static int conn_enter(struct conns *conns, struct conn *conn, bool template, uint64_t now,
+		      struct conn **out)
+{
+	struct conn_key key = key_in(conn);
+	struct cds_lfht_node *node;
+	int err;
+
+	conn_lock(conn);
+	err = template ? 0 : replies_add(conns, conn);
+	if (err) {
+		conn_undo(conn, template);
+		free(conn);
+		return err;
+	}
+	node = cds_lfht_add_unique(conns->in, key_hash(conns, &key), match_in, &key, &conn->in);
+	if (node != &conn->in) {
+		if (!template)
+			cds_lfht_del(conns->out, &conn->out);
+		conn_undo(conn, template);
+		/* An answer may have found it meanwhile. */
+		atomic_fetch_or_explicit(&conn->flags, CONN_DEAD, memory_order_relaxed);
+		conn_unlock(conn);
+		RCU_LEFT(conn);
+		call_rcu(&conn->rcu, conn_free);
+		*out = caa_container_of(node, struct conn, in);
+		return 0;
 	}
 	atomic_fetch_add_explicit(&conns->count, 1, memory_order_relaxed);
 	wheel_add(conns->wheel, &conn->timer, now + FIRST_TIMEOUT_MS);
 	conn_unlock(conn);
-	return conn;
+	*out = conn;
+	return 0;
+}
+
+int conn_add(struct conns *conns, const struct flow *flow, struct dest *dest, __be16 dport,
+	     uint32_t fwmark, uint32_t flags, struct conn *control, uint64_t now, struct conn **out)
+{
+	struct conn *conn = conn_new(flow, dest, dport, fwmark, flags, now);
+	bool template = flags & CONN_TEMPLATE;
+
+	if (!conn)
+		return -ENOMEM;
+	dest_bind(dest, template);
+	if (control && control_take(control))
+		conn->control = control;
+	RCU_PUBLISHED(conn);
+	if (flags & CONN_ONEPACKET) {
+		*out = conn;
+		return 0;
+	}
+	return conn_enter(conns, conn, template, now, out);
 }
 
 void conn_touch(struct conn *conn, uint64_t now)

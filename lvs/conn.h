@@ -3,9 +3,11 @@
 #define LVS_CONN_H
 
 #include "lvs/dest.h"
+#include "lvs/locals.h"
 #include "lvs/pkt.h"
 #include "lvs/wheel.h"
 
+struct forward;
 struct proto;
 
 #define CONN_TEMPLATE  0x1u  /* persistence: which server a client goes to; carries no packets */
@@ -15,16 +17,25 @@ struct proto;
 #define CONN_DEAD      0x10u /* out of the table; no new use */
 #define CONN_ONEPACKET 0x20u /* lives for one packet, in no table */
 #define CONN_UNHASHED  0x40u /* a template that is no longer found, but still controls */
+#define CONN_LOCAL     0x80u /* of FULLNAT: has conn->local[0] */
+
+/* Whom the server of a FULLNAT connection takes for its client. */
+struct conn_local {
+	union addr addr;
+	__be16 port;
+};
 
 /*
  * A connection. Found by (protocol, client, virtual) for requests and (protocol, server, client)
- * for replies. Workers find, make and advance it; the control thread alone lets it expire.
+ * for replies; where FULLNAT replaces the client, that is (protocol, server, local endpoint).
+ * Workers find, make and advance it; the control thread alone lets it expire.
  */
 struct conn {
 	struct cds_lfht_node in;  /* conns->in: client -> virtual; first: see style, traps */
 	struct cds_lfht_node out; /* conns->out: server -> client */
 	struct wheel_entry timer;
-	struct dest *dest;	 /* one reference */
+	struct dest *dest;	       /* one reference */
+	const struct forward *forward; /* the server's method when the connection was made */
 	struct conn *control;	 /* the template that made the choice, or NULL; one reference */
 	union addr caddr, vaddr; /* the server's address is dest->addr */
 	__be16 cport, vport, dport;
@@ -37,6 +48,7 @@ struct conn {
 	uint32_t fwmark;	   /* of the service, or 0 */
 	_Atomic uint64_t expires;  /* ms, the caller's clock */
 	struct rcu_head rcu;
+	struct conn_local local[]; /* one, if CONN_LOCAL */
 };
 
 struct conns;
@@ -55,13 +67,19 @@ struct conn *conn_find(const struct conns *conns, const struct flow *flow, enum 
 /* A template by its key (protocol, network, port 0 -> vaddr, vport), or NULL. Any thread, RCU. */
 struct conn *conn_find_template(const struct conns *conns, const struct flow *key);
 
+/* From where FULLNAT connections get their local endpoints; NULL: from nowhere. Borrowed. Before
+ * any worker runs. */
+void conns_set_locals(struct conns *conns, const struct locals *locals);
+
 /*
  * A new connection to @dest for @flow (client -> virtual), put into the table and counted at the
  * destination. @flags: CONN_TEMPLATE, CONN_ONEPACKET. @dport: at the server. If another thread made
- * the same one meanwhile, that one is returned. NULL without memory. Worker under RCU.
+ * the same one meanwhile, *@out is that one. 0, -ENOMEM, or -EADDRNOTAVAIL: FULLNAT, and all local
+ * endpoints are in use to this server and port. Worker under RCU.
  */
-struct conn *conn_add(struct conns *conns, const struct flow *flow, struct dest *dest, __be16 dport,
-		      uint32_t fwmark, uint32_t flags, struct conn *control, uint64_t now);
+int conn_add(struct conns *conns, const struct flow *flow, struct dest *dest, __be16 dport,
+	     uint32_t fwmark, uint32_t flags, struct conn *control, uint64_t now,
+	     struct conn **out);
 
 /* Restarts the timer: it ends timeout ms after @now. Any thread under RCU. */
 void conn_touch(struct conn *conn, uint64_t now);

@@ -69,10 +69,17 @@ struct dest *dest_new(const struct dest_spec *spec, const struct service_key *vs
 
 void dest_set(struct dest *dest, const struct dest_spec *spec)
 {
-	atomic_store_explicit(&dest->forward, forward_find(spec->method), memory_order_relaxed);
+	const struct forward *forward = forward_find(spec->method);
+
+	dest->answers |= forward->answers;
+	atomic_store_explicit(&dest->forward, forward, memory_order_relaxed);
 	atomic_store_explicit(&dest->weight, spec->weight, memory_order_relaxed);
 	atomic_store_explicit(&dest->upper, spec->upper, memory_order_relaxed);
 	atomic_store_explicit(&dest->lower, spec->lower, memory_order_relaxed);
+	atomic_store_explicit(&dest->tunnel,
+			      (uint32_t)spec->tunnel.port << 16 | spec->tunnel.flags << 8 |
+				      spec->tunnel.type,
+			      memory_order_relaxed);
 	dest_judge(dest);
 }
 
@@ -85,6 +92,7 @@ void dest_get(const struct dest *dest, struct dest_spec *spec)
 		.weight = dest_weight(dest),
 		.upper = atomic_load_explicit(&dest->upper, memory_order_relaxed),
 		.lower = atomic_load_explicit(&dest->lower, memory_order_relaxed),
+		.tunnel = dest_tunnel(dest),
 		.addr = dest->addr,
 	};
 }
@@ -120,6 +128,7 @@ static void dest_free(struct rcu_head *rcu)
 	struct dest *dest = caa_container_of(rcu, struct dest, rcu);
 
 	RCU_RECLAIM(dest);
+	dest_forget_route(dest);
 	free(dest);
 }
 

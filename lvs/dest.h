@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 struct forward;
+struct route_entry;
 struct service;
 
 #define DEST_AVAILABLE                                                                           \
@@ -39,12 +40,18 @@ struct dest {
 	const struct forward *_Atomic forward;
 	_Atomic int32_t weight;
 	_Atomic uint32_t upper, lower;
-	_Atomic uint32_t flags; /* DEST_* */
+	_Atomic uint32_t tunnel; /* see dest_tunnel() */
+	_Atomic uint32_t flags;	 /* DEST_* */
 	/* changed by workers */
 	_Atomic uint32_t active, inactive, persistent; /* connections; persistent: templates */
 	_Atomic uint32_t refs;			       /* one for the list or trash, one a conn */
 	struct traffic traffic;
+	struct route_entry *_Atomic route; /* lvs/route.c's; under RCU */
+	_Atomic uint32_t pmtu;		   /* bytes, learned from a router; 0: none */
+	_Atomic uint64_t pmtu_until;	   /* ms */
+	_Atomic uint64_t local_next;	   /* FULLNAT: number of the local endpoint to try first */
 	/* control thread */
+	bool answers;	       /* has, or had, connections whose answers come back through here */
 	bool from_file;	       /* the configuration file asks for it */
 	struct service_key vs; /* whose it is or was: identity in the trash */
 	uint64_t serial;       /* of the service that it is or was in */
@@ -67,6 +74,15 @@ static inline bool dest_overloaded(const struct dest *dest)
 static inline int32_t dest_weight(const struct dest *dest)
 {
 	return atomic_load_explicit(&dest->weight, memory_order_relaxed);
+}
+
+/* Packed into one word, so that a worker never sees half of a change. */
+static inline struct tunnel dest_tunnel(const struct dest *dest)
+{
+	uint32_t word = atomic_load_explicit(&dest->tunnel, memory_order_relaxed);
+
+	return (struct tunnel){
+		.type = word & 0xff, .flags = word >> 8 & 0xff, .port = (__be16)(word >> 16)};
 }
 
 static inline uint32_t dest_active(const struct dest *dest)
@@ -108,6 +124,9 @@ void dest_unbind(struct dest *dest, bool template, bool active);
 
 /* A connection became active or inactive. Any thread under RCU. */
 void dest_activate(struct dest *dest, bool active);
+
+/* Forgets what lvs/route.c knows. For who frees the destination. */
+void dest_forget_route(struct dest *dest);
 
 /* Drops a reference; the last one frees after a grace period. Any thread. */
 void dest_put(struct dest *dest);

@@ -9,6 +9,7 @@
 #include "lvs/direct.h"
 #include "lvs/forward.h"
 #include "lvs/schedule.h"
+#include "lvs/tunnel_error.h"
 
 static void count(struct direct *d, enum reason reason)
 {
@@ -29,11 +30,12 @@ static struct verdict verdict_pass(struct direct *d, enum reason reason)
 
 /* Accepted with all our mark bits set: the chain after the queue answers port unreachable, in the
  * kernel, with its source address choice and rate limit. */
-static struct verdict verdict_refuse(struct direct *d, const struct pkt *pkt)
+static struct verdict verdict_refuse(struct direct *d, const struct pkt *pkt, enum reason reason)
 {
-	count(d, REASON_NO_SERVER);
-	return (struct verdict){
-		.action = VERDICT_ACCEPT, .set_mark = true, .mark = pkt->mark | d->mark_mask};
+	count(d, reason);
+	return (struct verdict){.action = VERDICT_ACCEPT,
+				.set_mark = true,
+				.mark = (pkt->mark & ~d->mark_mask) | mark_refuse(d->mark_mask)};
 }
 
 static struct verdict verdict_unreadable(struct direct *d, enum reason reason)
@@ -154,13 +156,13 @@ static bool server_gone(const struct conn *conn, const struct pkt *pkt)
 
 static struct verdict conn_forward(struct direct *d, struct conn *conn, struct pkt *pkt)
 {
-	const struct forward *forward;
 	struct verdict verdict;
 
+	if (pkt->gso && conn->forward->cut)
+		return (struct verdict){.action = VERDICT_SEGMENT};
 	traffic_account(conn, pkt);
 	conn_track(d, conn, pkt);
-	forward = atomic_load_explicit(&conn->dest->forward, memory_order_relaxed);
-	verdict = forward->xmit(conn, pkt);
+	verdict = conn->forward->xmit(d, conn, pkt);
 	if (atomic_load_explicit(&conn->flags, memory_order_relaxed) & CONN_ONEPACKET)
 		conn_expire(d->conns, conn);
 	return verdict;
@@ -185,11 +187,42 @@ static struct verdict direct_new(struct direct *d, struct pkt *pkt)
 	case SCHEDULED_IGNORED:
 		return verdict_pass(d, REASON_NO_CONN);
 	case SCHEDULED_REFUSED:
-		return verdict_refuse(d, pkt);
+		return verdict_refuse(d, pkt, REASON_NO_SERVER);
+	case SCHEDULED_NO_LOCAL:
+		return verdict_refuse(d, pkt, REASON_NO_LOCAL);
 	case SCHEDULED_NO_MEMORY:
 		break;
 	}
 	return verdict_drop(d, REASON_NO_MEMORY);
+}
+
+/*
+ * The connection of a packet, tried in the direction that its hook lets expect, and then in the
+ * other one where that may be: from the director's own programs come requests as well as answers
+ * of servers (which IPVS looks for first, too), and in prerouting arrives what FULLNAT servers send
+ * to our addresses. Sets pkt->dir.
+ */
+static struct conn *conn_of(struct direct *d, struct pkt *pkt, const struct flow *flow)
+{
+	struct conn *conn = conn_find(d->conns, flow, pkt->dir);
+
+	if (conn)
+		return conn;
+	switch (pkt->hook) {
+	case HOOK_OUTPUT:
+		pkt->dir = PKT_IN;
+		return conn_find(d->conns, flow, PKT_IN);
+	case HOOK_PREROUTING:
+		conn = conn_find(d->conns, flow, PKT_OUT);
+		if (!conn || conn->forward->method != FORWARD_FULLNAT)
+			return NULL;
+		pkt->dir = PKT_OUT;
+		return conn;
+	case HOOK_FORWARD:
+	case HOOK_INPUT:
+		break;
+	}
+	return NULL;
 }
 
 /* An ICMP error belongs to the connection whose packet it carries; that packet went the other way
@@ -197,10 +230,12 @@ static struct verdict direct_new(struct direct *d, struct pkt *pkt)
 static struct verdict direct_icmp(struct direct *d, struct pkt *pkt)
 {
 	const struct flow *inner = &pkt->inner;
-	const struct forward *forward;
+	struct verdict verdict;
 	struct conn *conn;
 	struct flow flow;
 
+	if (pkt->inner_l3 && pkt->hook == HOOK_PREROUTING && tunnel_error(d, pkt, &verdict))
+		return verdict;
 	if (!pkt->icmp_error)
 		return verdict_pass(d, REASON_NO_CONN);
 	flow = (struct flow){.af = inner->af,
@@ -209,12 +244,11 @@ static struct verdict direct_icmp(struct direct *d, struct pkt *pkt)
 			     .dport = inner->sport,
 			     .saddr = inner->daddr,
 			     .daddr = inner->saddr};
-	conn = conn_find(d->conns, &flow, pkt->dir);
+	conn = conn_of(d, pkt, &flow);
 	if (!conn)
 		return verdict_pass(d, REASON_NO_CONN);
 	traffic_account(conn, pkt);
-	forward = atomic_load_explicit(&conn->dest->forward, memory_order_relaxed);
-	return forward->xmit_icmp(conn, pkt);
+	return conn->forward->xmit_icmp(d, conn, pkt);
 }
 
 struct verdict direct_packet(struct direct *d, struct pkt *pkt)
@@ -228,7 +262,7 @@ struct verdict direct_packet(struct direct *d, struct pkt *pkt)
 		return direct_icmp(d, pkt);
 	if (pkt->gso && pkt->flow.protocol == IPPROTO_UDP)
 		return (struct verdict){.action = VERDICT_SEGMENT};
-	conn = conn_find(d->conns, &pkt->flow, pkt->dir);
+	conn = conn_of(d, pkt, &pkt->flow);
 	if (conn && conn_superseded(conn, pkt)) {
 		conn_expire(d->conns, conn);
 		conn = NULL;

@@ -4,7 +4,9 @@
 
 #include "lvs/conn.h"
 #include "lvs/proto.h"
+#include "lvs/outbox.h"
 #include "lvs/service.h"
+#include "lvs/settings.h"
 #include "lvs/stats.h"
 #include "lvs/verdict.h"
 
@@ -13,9 +15,20 @@ struct direct {
 	struct services *services;
 	struct conns *conns;
 	const struct proto_timeouts *timeouts;
-	uint32_t mark_mask; /* the bits of the packet mark that nfvs owns; all set: refuse */
-	struct stats *stats;
-	uint64_t now; /* ms, monotonic; set once a batch */
+	const struct settings *settings;
+	struct bypass *bypass; /* NULL: no cache_bypass */
+	struct router *router; /* its own */
+	struct outbox *outbox; /* its own; empty when a batch begins */
+	struct stats *stats;   /* its own */
+	uint32_t mark_mask;    /* the bits of the packet mark that nfvs owns: see lvs/verdict.h */
+	uint32_t seed;	       /* of the source ports of tunnels */
+	uint64_t now;	       /* ms, monotonic; set once a batch */
+};
+
+/* Stand-ins for a server where there is none and cache_bypass is on: a destination without address
+ * for each family, whose connections go where their clients sent them. */
+struct bypass {
+	struct dest *v4, *v6;
 };
 
 /* Every packet of every worker goes through here. Caller holds the RCU read lock. */

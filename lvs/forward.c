@@ -6,7 +6,9 @@
 #include "lvs/forward.h"
 
 static const struct forward *const forwards[FORWARD_MAX] = {
-	[FORWARD_NAT] = &forward_nat,
+	[FORWARD_NAT] = &forward_nat,	    [FORWARD_DR] = &forward_dr,
+	[FORWARD_TUN] = &forward_tun,	    [FORWARD_FULLNAT] = &forward_fullnat,
+	[FORWARD_BYPASS] = &forward_bypass,
 };
 
 const struct forward *forward_find(enum forward_method method)

@@ -2,22 +2,22 @@
 #ifndef LVS_FORWARD_H
 #define LVS_FORWARD_H
 
-#include "lvs/conn.h"
-#include "lvs/spec.h"
-#include "lvs/verdict.h"
+#include "lvs/direct.h"
 
 /* A forwarding method: one member a file, fwd_nat.c ... Workers, under RCU. */
 struct forward {
 	enum forward_method method;
-	/* A packet of @conn, in the direction pkt->dir. May change pkt->data and pkt->len. */
-	struct verdict (*xmit)(const struct conn *conn, struct pkt *pkt);
+	bool answers; /* the server's packets come back through the director */
+	bool cut;     /* cannot send super-packets: the kernel is to cut them first */
+	/* A packet of @conn, in the direction pkt->dir. May change the packet. */
+	struct verdict (*xmit)(struct direct *d, const struct conn *conn, struct pkt *pkt);
 	/* An ICMP error about a packet of @conn: pkt->inner is that packet's flow. */
-	struct verdict (*xmit_icmp)(const struct conn *conn, struct pkt *pkt);
+	struct verdict (*xmit_icmp)(struct direct *d, const struct conn *conn, struct pkt *pkt);
 };
 
-/* NULL: this build cannot forward so. */
+/* NULL: no server can be forwarded to so. */
 const struct forward *forward_find(enum forward_method method);
 
-extern const struct forward forward_nat;
+extern const struct forward forward_nat, forward_dr, forward_tun, forward_fullnat, forward_bypass;
 
 #endif

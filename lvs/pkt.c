@@ -212,23 +212,38 @@ static bool icmp_is_error(uint8_t af, uint8_t type)
 	       type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB;
 }
 
-/* The head of the packet that an ICMP error is about. RFC 792 promises eight bytes of its transport
+/* The head of a packet that an ICMP error is about. RFC 792 promises eight bytes of its transport
  * header. */
-static bool inner_parse(struct cursor *c, struct pkt *pkt)
+static bool head_parse(struct cursor *c, struct flow *flow)
 {
 	__be16 head[4];
 
 	c->whole = false;
-	pkt->inner_l3 = c->at;
-	if (ip_parse(c, &pkt->inner) || pkt->inner.af != pkt->flow.af)
+	if (ip_parse(c, flow))
 		return false;
-	if (pkt->inner.protocol != IPPROTO_TCP && pkt->inner.protocol != IPPROTO_UDP)
+	if (flow->protocol != IPPROTO_TCP && flow->protocol != IPPROTO_UDP)
+		return false;
+	if (sizeof(head) > c->end - c->at)
+		return false;
+	memcpy(head, c->data + c->at, sizeof(head));
+	flow->sport = head[0];
+	flow->dport = head[1];
+	return true;
+}
+
+bool pkt_parse_head(const uint8_t *data, uint32_t len, struct flow *flow)
+{
+	struct cursor c = {.data = data, .end = len};
+
+	return head_parse(&c, flow);
+}
+
+static bool inner_parse(struct cursor *c, struct pkt *pkt)
+{
+	pkt->inner_l3 = c->at;
+	if (!head_parse(c, &pkt->inner) || pkt->inner.af != pkt->flow.af)
 		return false;
 	pkt->inner_l4 = c->at;
-	if (!take(c, head, sizeof(head)))
-		return false;
-	pkt->inner.sport = head[0];
-	pkt->inner.dport = head[1];
 	return true;
 }
 
@@ -256,6 +271,7 @@ enum reason pkt_parse(struct pkt *pkt)
 	pkt->l4 = c.at;
 	pkt->tcp_flags = 0;
 	pkt->icmp_error = false;
+	pkt->inner_l3 = 0;
 	switch (pkt->flow.protocol) {
 	case IPPROTO_TCP:
 		return tcp_parse(&c, pkt);

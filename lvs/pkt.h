@@ -5,12 +5,18 @@
 #include "lvs/addr.h"
 #include "lvs/stats.h"
 
-/* Which way a packet goes: from client to virtual service, or from real server to client. Known
- * from the hook that queued it: prerouting, or forward (and output: ICMP errors that the director
- * itself sends to a client). */
+/* Which way a packet goes: from client to virtual service, or from real server to client. */
 enum pkt_dir {
 	PKT_IN,
 	PKT_OUT
+};
+
+/* Where in the kernel it was queued. */
+enum pkt_hook {
+	HOOK_FORWARD,	 /* from a real server to a client */
+	HOOK_PREROUTING, /* from a client; or from a FULLNAT server, to one of our own addresses */
+	HOOK_INPUT,	 /* from a real server to a client that is this machine */
+	HOOK_OUTPUT	 /* from a client, or a real server, that is this machine */
 };
 
 /* A flow as one packet shows it. Ports in network order; for ICMP both are 0. */
@@ -35,7 +41,8 @@ struct pkt {
 	uint8_t *data; /* writable, owned by the receiver */
 	uint32_t len;  /* bytes at data: the whole packet */
 	uint32_t mark; /* packet mark, host order */
-	enum pkt_dir dir;
+	enum pkt_hook hook;
+	enum pkt_dir dir;  /* as the hook lets expect; direct_packet() knows better */
 	bool csum_partial; /* the L4 checksum holds only the pseudo-header sum (CHECKSUM_PARTIAL) */
 	bool gso;	   /* a super-packet; the kernel cuts it later and sums each part anew */
 
@@ -44,7 +51,7 @@ struct pkt {
 	uint8_t tcp_flags;
 	bool icmp_error;   /* an ICMP error that carries a TCP or UDP packet's head: see inner */
 	struct flow inner; /* as in the carried packet: its saddr is who sent it */
-	uint32_t inner_l3, inner_l4;
+	uint32_t inner_l3, inner_l4; /* inner_l3: set by every ICMP error, readable inside or not */
 };
 
 /*
@@ -56,5 +63,25 @@ struct pkt {
  * part of @pkt is undefined. Pure; any thread.
  */
 enum reason pkt_parse(struct pkt *pkt);
+
+/* Reads the flow of a TCP or UDP packet from its head, which may be cut behind the ports. False: it
+ * is another, or is cut before. Pure. */
+bool pkt_parse_head(const uint8_t *data, uint32_t len, struct flow *flow);
+
+/* Makes the L4 checksum of a parsed packet if the kernel left that to the network card
+ * (csum_partial), unless it is a super-packet, which the kernel sums when it cuts it. */
+void pkt_sum(struct pkt *pkt);
+
+/* Where the L4 checksum of a parsed packet is: offset from its network header. */
+uint32_t pkt_sum_offset(const struct pkt *pkt);
+
+/* TTL, or hop limit. */
+uint8_t pkt_ttl(const struct pkt *pkt);
+
+/* One less, with the IPv4 header's checksum. */
+void pkt_ttl_decrease(struct pkt *pkt);
+
+/* May a router not cut it? IPv4's DF; always true for IPv6. */
+bool pkt_whole(const struct pkt *pkt);
 
 #endif

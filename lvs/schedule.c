@@ -7,6 +7,9 @@
  */
 #include "lvs/schedule.h"
 #include "lvs/forward.h"
+#include "lvs/route.h"
+
+#include <errno.h>
 
 #define FTP_PORT      21
 #define FTP_DATA_PORT 20
@@ -47,6 +50,21 @@ static enum scheduled refuse(const struct service *svc, const struct flow *flow)
 	return data ? SCHEDULED_IGNORED : SCHEDULED_REFUSED;
 }
 
+/* The stand-in for a server that a fwmark service without one has if cache_bypass says so, or NULL.
+ * Not for what is sent to this machine itself. */
+static struct dest *bypass(struct direct *d, const struct service *svc, const struct flow *flow)
+{
+	struct route route;
+
+	if (!svc->key.fwmark || !d->bypass || !setting(&d->settings->cache_bypass) ||
+	    !addr_is_unicast(flow->af, &flow->daddr))
+		return NULL;
+	d->router->find(d->router, flow->af, &flow->daddr, &route);
+	if (route.local)
+		return NULL;
+	return flow->af == AF_INET6 ? d->bypass->v6 : d->bypass->v4;
+}
+
 /* A new template for the scheduler's choice; NULL: refused or no memory, as *@result says. */
 static struct conn *template_add(struct direct *d, struct service *svc, const struct flow *key,
 				 const struct flow *flow, enum scheduled *result)
@@ -58,9 +76,8 @@ static struct conn *template_add(struct direct *d, struct service *svc, const st
 	if (!dest)
 		return NULL;
 	*result = SCHEDULED_NO_MEMORY;
-	template = conn_add(d->conns, key, dest, key->dport ? dest->port : 0, svc->key.fwmark,
-			    CONN_TEMPLATE, NULL, d->now);
-	if (!template)
+	if (conn_add(d->conns, key, dest, key->dport ? dest->port : 0, svc->key.fwmark,
+		     CONN_TEMPLATE, NULL, d->now, &template))
 		return NULL;
 	conn_lock(template);
 	conn_set_timeout(d->conns, template,
@@ -90,45 +107,70 @@ static void account_conn(struct service *svc, struct dest *dest)
 	atomic_fetch_add_explicit(&svc->traffic.conns, 1, memory_order_relaxed);
 }
 
+/* Who gets the flow, at which port, and because of which template; SCHEDULED, or why nobody does.
+ */
+struct choice {
+	struct dest *dest;
+	struct conn *template;
+	__be16 dport;
+};
+
+static enum scheduled choose(struct direct *d, struct service *svc, const struct flow *flow,
+			     struct choice *choice)
+{
+	enum scheduled result = SCHEDULED_REFUSED;
+
+	choice->dport = flow->dport;
+	if (atomic_load_explicit(&svc->flags, memory_order_relaxed) & SERVICE_PERSISTENT) {
+		choice->template = template_get(d, svc, flow, &result);
+		if (!choice->template)
+			return result;
+		choice->dest = choice->template->dest;
+		if (flow->dport == svc->key.port && choice->dest->port)
+			choice->dport = choice->dest->port;
+		return SCHEDULED;
+	}
+	/* Only a persistent service takes other ports than its own. */
+	if (!svc->key.fwmark && flow->dport != svc->key.port)
+		return refuse(svc, flow);
+	choice->dest = service_schedule(svc, flow);
+	if (!choice->dest)
+		return refuse(svc, flow);
+	if (choice->dest->port)
+		choice->dport = choice->dest->port;
+	return SCHEDULED;
+}
+
 enum scheduled conn_schedule(struct direct *d, struct service *svc, const struct pkt *pkt,
 			     struct conn **out)
 {
 	uint32_t svc_flags = atomic_load_explicit(&svc->flags, memory_order_relaxed);
 	const struct flow *flow = &pkt->flow;
-	enum scheduled result = SCHEDULED_REFUSED;
-	struct conn *conn, *template = NULL;
-	__be16 dport = flow->dport;
+	struct choice choice = {0};
+	enum scheduled result;
 	uint32_t flags = 0;
-	struct dest *dest;
+	int err;
 
 	/* An active FTP data connection that a real server opened is no client's. */
 	if (flow->protocol == IPPROTO_TCP && flow->sport == htons(FTP_DATA_PORT))
 		return SCHEDULED_IGNORED;
 	if ((svc_flags & SERVICE_ONEPACKET) && flow->protocol == IPPROTO_UDP)
 		flags = CONN_ONEPACKET;
-	if (svc_flags & SERVICE_PERSISTENT) {
-		template = template_get(d, svc, flow, &result);
-		if (!template)
-			return result;
-		dest = template->dest;
-		if (dport == svc->key.port && dest->port)
-			dport = dest->port;
-	} else {
-		/* Only a persistent service takes other ports than its own. */
-		if (!svc->key.fwmark && dport != svc->key.port)
-			return refuse(svc, flow);
-		dest = service_schedule(svc, flow);
-		if (!dest)
-			return refuse(svc, flow);
-		if (dest->port)
-			dport = dest->port;
+	result = choose(d, svc, flow, &choice);
+	if (result == SCHEDULED_REFUSED) {
+		choice.dest = bypass(d, svc, flow);
+		if (choice.dest)
+			result = SCHEDULED;
 	}
-	conn = conn_add(d->conns, flow, dest, dport, svc->key.fwmark, flags, template, d->now);
-	if (!conn)
-		return SCHEDULED_NO_MEMORY;
-	if (template)
-		conn_touch(template, d->now);
-	account_conn(svc, dest);
-	*out = conn;
+	if (result != SCHEDULED)
+		return result;
+	err = conn_add(d->conns, flow, choice.dest, choice.dport, svc->key.fwmark, flags,
+		       choice.template, d->now, out);
+	if (err)
+		return err == -EADDRNOTAVAIL ? SCHEDULED_NO_LOCAL : SCHEDULED_NO_MEMORY;
+	if (choice.template)
+		conn_touch(choice.template, d->now);
+	if ((*out)->forward->method != FORWARD_BYPASS)
+		account_conn(svc, choice.dest);
 	return SCHEDULED;
 }

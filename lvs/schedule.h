@@ -6,9 +6,10 @@
 
 /* What became of a packet without a connection. */
 enum scheduled {
-	SCHEDULED,	   /* there is a connection now */
-	SCHEDULED_IGNORED, /* of a service, but it starts nothing: it passes on */
-	SCHEDULED_REFUSED, /* nobody can take it */
+	SCHEDULED,	    /* there is a connection now */
+	SCHEDULED_IGNORED,  /* of a service, but it starts nothing: it passes on */
+	SCHEDULED_REFUSED,  /* nobody can take it */
+	SCHEDULED_NO_LOCAL, /* all local endpoints towards the server are in use (FULLNAT) */
 	SCHEDULED_NO_MEMORY
 };
 

@@ -32,9 +32,8 @@ const char *service_key_format(char buf[SERVICE_KEY_STRLEN], const struct servic
 const char *forward_method_name(enum forward_method method)
 {
 	static const char *const names[FORWARD_MAX] = {
-		[FORWARD_NAT] = "nat",
-		[FORWARD_DR] = "dr",
-		[FORWARD_TUN] = "tun",
+		[FORWARD_NAT] = "nat",	       [FORWARD_DR] = "dr",	    [FORWARD_TUN] = "tun",
+		[FORWARD_FULLNAT] = "fullnat", [FORWARD_BYPASS] = "bypass",
 	};
 
 	return names[method];
@@ -43,12 +42,51 @@ const char *forward_method_name(enum forward_method method)
 const char *forward_method_title(enum forward_method method)
 {
 	static const char *const titles[FORWARD_MAX] = {
-		[FORWARD_NAT] = "Masq",
-		[FORWARD_DR] = "Route",
-		[FORWARD_TUN] = "Tunnel",
+		[FORWARD_NAT] = "Masq",	     [FORWARD_DR] = "Route",
+		[FORWARD_TUN] = "Tunnel",    [FORWARD_FULLNAT] = "FullNat",
+		[FORWARD_BYPASS] = "Bypass",
 	};
 
 	return titles[method];
+}
+
+const char *tunnel_type_name(enum tunnel_type type)
+{
+	static const char *const names[TUNNEL_MAX] = {
+		[TUNNEL_IPIP] = "ipip",
+		[TUNNEL_GUE] = "gue",
+		[TUNNEL_GRE] = "gre",
+	};
+
+	return names[type];
+}
+
+const char *tunnel_checksum_name(uint8_t flags)
+{
+	if (flags & TUNNEL_REMCSUM)
+		return "remote";
+	return flags & TUNNEL_CSUM ? "full" : "none";
+}
+
+const char *tunnel_fault(const struct tunnel *tunnel, const char **why)
+{
+	if (tunnel->type != TUNNEL_GUE && tunnel->port) {
+		*why = "only gue has a port";
+		return "tunnel_port";
+	}
+	if (tunnel->type == TUNNEL_IPIP && tunnel->flags) {
+		*why = "ipip has no checksum";
+		return "tunnel_checksum";
+	}
+	if (tunnel->type != TUNNEL_GUE && tunnel->flags & TUNNEL_REMCSUM) {
+		*why = "only gue can leave it to the receiver";
+		return "tunnel_checksum";
+	}
+	if (tunnel->type == TUNNEL_GUE && !tunnel->port) {
+		*why = "gue needs a tunnel_port";
+		return "tunnel";
+	}
+	return NULL;
 }
 
 uint32_t netmask_full(uint8_t af)

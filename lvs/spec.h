@@ -2,7 +2,7 @@
 #ifndef LVS_SPEC_H
 #define LVS_SPEC_H
 
-#include "lvs/addr.h"
+#include "lvs/tunnel.h"
 
 /*
  * What an administrator asks for, as plain values: the configuration file, the control protocol
@@ -17,6 +17,8 @@ enum forward_method {
 	FORWARD_NAT,
 	FORWARD_DR,
 	FORWARD_TUN,
+	FORWARD_FULLNAT, /* nfvs's own: source and destination are rewritten */
+	FORWARD_BYPASS,	 /* to where the client sent it; no server has this method */
 	FORWARD_MAX
 };
 
@@ -60,6 +62,7 @@ struct dest_spec {
 	int32_t weight; /* 0..2^31-1 */
 	uint32_t upper; /* connections at which the server counts as overloaded; 0: never */
 	uint32_t lower; /* connections below which it no longer does; 0: three quarters of upper */
+	struct tunnel tunnel; /* FORWARD_TUN; else zero */
 	union addr addr;
 };
 
@@ -78,6 +81,16 @@ const char *service_key_format(char buf[SERVICE_KEY_STRLEN], const struct servic
 /* The keyword of the configuration ("nat") and of ipvsadm's listing ("Masq"); static storage. */
 const char *forward_method_name(enum forward_method method);
 const char *forward_method_title(enum forward_method method);
+
+/* "ipip"; and of flags: "none", "full", "remote"; static storage. */
+const char *tunnel_type_name(enum tunnel_type type);
+const char *tunnel_checksum_name(uint8_t flags);
+
+/*
+ * Which member of a tunnel cannot be so, as the configuration and the control protocol call it
+ * ("tunnel", "tunnel_port", "tunnel_checksum"), and @why; NULL: it can. Static storage.
+ */
+const char *tunnel_fault(const struct tunnel *tunnel, const char **why);
 
 /* The netmask that means one client each: 255.255.255.255 or 128. */
 uint32_t netmask_full(uint8_t af);

@@ -7,12 +7,23 @@
 const char *reason_name(enum reason reason)
 {
 	static const char *const names[REASON_MAX] = {
-		[REASON_NONE] = "none",		  [REASON_TRUNCATED] = "truncated",
-		[REASON_VERSION] = "version",	  [REASON_HEADER] = "header",
-		[REASON_FRAGMENT] = "fragment",	  [REASON_PROTOCOL] = "protocol",
-		[REASON_NO_SERVER] = "no_server", [REASON_SERVER_GONE] = "server_gone",
-		[REASON_NO_MEMORY] = "no_memory", [REASON_NO_SERVICE] = "no_service",
+		[REASON_NONE] = "none",
+		[REASON_TRUNCATED] = "truncated",
+		[REASON_VERSION] = "version",
+		[REASON_HEADER] = "header",
+		[REASON_FRAGMENT] = "fragment",
+		[REASON_PROTOCOL] = "protocol",
+		[REASON_NO_SERVER] = "no_server",
+		[REASON_SERVER_GONE] = "server_gone",
+		[REASON_NO_MEMORY] = "no_memory",
+		[REASON_NO_SERVICE] = "no_service",
 		[REASON_NO_CONN] = "no_conn",
+		[REASON_NO_LOCAL] = "no_local_port",
+		[REASON_NO_ROUTE] = "no_route",
+		[REASON_TTL] = "ttl",
+		[REASON_TOO_BIG] = "too_big",
+		[REASON_OUTBOX] = "outbox_full",
+		[REASON_TUNNEL_ERROR] = "tunnel_error",
 	};
 
 	return names[reason];

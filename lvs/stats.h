@@ -19,6 +19,12 @@ enum reason {
 	REASON_SERVER_GONE, /* the connection's server was removed: silent, so that re-adding
 			       revives */
 	REASON_NO_MEMORY,   /* no room for a connection */
+	REASON_NO_LOCAL, /* no local address and port is left for a FULLNAT connection: refused */
+	REASON_NO_ROUTE, /* this machine has no way to the real server */
+	REASON_TTL,	 /* its time to live ended here: the sender is told */
+	REASON_TOO_BIG,	 /* larger than the way to the server allows: the sender is told */
+	REASON_TUNNEL_ERROR, /* an ICMP error from inside a tunnel: told to the client */
+	REASON_OUTBOX,	     /* no room to send it */
 	/* passed on unchanged */
 	REASON_NO_SERVICE, /* no service has this address, port or mark */
 	REASON_NO_CONN,	   /* of a service, but of no connection, and not one that starts one */
@@ -36,8 +42,10 @@ struct stats {
 	_Atomic uint64_t accepted, dropped; /* verdicts */
 	_Atomic uint64_t mangled;	    /* verdicts that carried a payload */
 	_Atomic uint64_t requeued;	    /* sent to the queue that segments */
-	_Atomic uint64_t verdict_errors;    /* the kernel refused a verdict (ENOENT, ...) */
-	_Atomic uint64_t overruns;	    /* receive buffer overrun reports */
+	_Atomic uint64_t sent;	      /* sent by the director itself: fragments, ICMP errors too */
+	_Atomic uint64_t send_errors; /* of these, what the kernel refused */
+	_Atomic uint64_t verdict_errors; /* the kernel refused a verdict (ENOENT, ...) */
+	_Atomic uint64_t overruns;	 /* receive buffer overrun reports */
 };
 
 /* Adds @n to a counter that only the calling thread writes. */

@@ -8,6 +8,7 @@
 enum verdict_action {
 	VERDICT_ACCEPT, /* on with the next base chain */
 	VERDICT_DROP,
+	VERDICT_STOLEN, /* it is in the outbox; the kernel's copy goes */
 	VERDICT_SEGMENT /* to the queue without GSO: it comes back cut into packets */
 };
 
@@ -18,5 +19,20 @@ struct verdict {
 	bool set_mark; /* mark is the whole new packet mark, foreign bits included */
 	uint32_t mark;
 };
+
+/*
+ * What the daemon tells the rules after the queue, in the bits of the packet mark that nfvs owns.
+ * All of them set: there is no server, refuse. All but the lowest: send the packet to its
+ * destination as if this machine had made it, whatever its source address.
+ */
+static inline uint32_t mark_refuse(uint32_t mask)
+{
+	return mask;
+}
+
+static inline uint32_t mark_send(uint32_t mask)
+{
+	return mask & (mask - 1);
+}
 
 #endif

@@ -7,6 +7,7 @@
  * with the xtables target NFQUEUE for each queue. Control thread.
  */
 #include "rules/exprs.h"
+#include "lvs/verdict.h"
 
 #include <errno.h>
 #include <libnftnl/expr.h>
@@ -290,6 +291,26 @@ static void unreachable(struct builder *b)
 			  b->family == FAMILY_IP6 ? ICMP6_DST_UNREACH_NOPORT : ICMP_PORT_UNREACH);
 }
 
+/* A copy goes to the packet's destination as this machine's own, and the packet itself nowhere. */
+static void send_own(struct builder *b)
+{
+	struct nftnl_expr *e;
+
+	address(b, false, REG_KEY);
+	e = expr(b, "dup");
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DUP_SREG_ADDR, REG_KEY);
+	verdict(b, NF_DROP, NULL);
+}
+
+static void mark_compare(struct builder *b, uint32_t op, uint32_t value)
+{
+	meta_load(b, NFT_META_MARK, REG_KEY);
+	mask(b, b->ruleset->mark_mask);
+	compare(b, op, &value, sizeof(value));
+}
+
 /* tproxy to any port: what counts is that the expression is there. */
 static void tproxy(struct builder *b)
 {
@@ -342,9 +363,16 @@ static void stmt_fill(struct builder *b, const struct stmt *stmt)
 		mark_by(b, stmt);
 		break;
 	case STMT_REFUSED:
-		meta_load(b, NFT_META_MARK, REG_KEY);
-		mask(b, bits);
-		compare(b, NFT_CMP_EQ, &bits, sizeof(bits));
+		mark_compare(b, NFT_CMP_EQ, mark_refuse(bits));
+		break;
+	case STMT_SENT:
+		mark_compare(b, NFT_CMP_EQ, mark_send(bits));
+		break;
+	case STMT_MARKED:
+		mark_compare(b, NFT_CMP_NEQ, 0);
+		break;
+	case STMT_SEND:
+		send_own(b);
 		break;
 	case STMT_PROTOCOL:
 		meta_load(b, NFT_META_L4PROTO, REG_KEY);
@@ -428,6 +456,14 @@ int exprs_notrack(struct nftnl_rule *rule)
 	struct builder b = {.rule = rule};
 
 	expr(&b, "notrack");
+	return done(&b);
+}
+
+int exprs_dup(struct nftnl_rule *rule)
+{
+	struct builder b = {.rule = rule};
+
+	send_own(&b);
 	return done(&b);
 }
 

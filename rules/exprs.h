@@ -22,6 +22,7 @@ int exprs_queue(struct nftnl_rule *rule, enum queue_method method, uint16_t numb
 int exprs_hash(struct nftnl_rule *rule);
 int exprs_reject(struct nftnl_rule *rule);
 int exprs_notrack(struct nftnl_rule *rule);
+int exprs_dup(struct nftnl_rule *rule);
 int exprs_tproxy(struct nftnl_rule *rule);
 
 #endif

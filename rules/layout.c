@@ -21,6 +21,9 @@ const struct set_layout set_layouts[SETS] = {
 	[SET_SERVERS] = {.name = "servers",
 			 .comment = "real servers by address and port",
 			 .key = {FIELD_SADDR, FIELD_PROTOCOL, FIELD_SPORT}},
+	[SET_LOCALS] = {.name = "locals",
+			.comment = "addresses that FULLNAT sends from",
+			.key = {FIELD_DADDR}},
 	[SET_TCP_GROUPS] = {.name = "tcp_groups",
 			    .comment = "which TCP packets get the mark of such a service",
 			    .key = {FIELD_DADDR, FIELD_DPORT},
@@ -72,25 +75,44 @@ const struct chain_layout chain_layouts[CHAINS] = {
 			    .hook = "prerouting",
 			    .hooknum = NF_INET_PRE_ROUTING,
 			    .priority = -149},
-	[CHAIN_REFUSE] = {.name = "refuse",
-			  .comment = "The daemon accepted the packet with all of its mark bits "
-				     "set: there is no server.",
-			  .hook = "prerouting",
-			  .hooknum = NF_INET_PRE_ROUTING,
-			  .priority = -140},
+	[CHAIN_DECIDED] =
+		{.name = "decided",
+		 .comment = "What the daemon says by its bits of the mark. All: there is no "
+			    "server. All but the lowest: the packet\n"
+			    "has new addresses and leaves as this machine's own, so that its "
+			    "source is no martian.",
+		 .hook = "prerouting",
+		 .hooknum = NF_INET_PRE_ROUTING,
+		 .priority = -140},
 	[CHAIN_ANSWERS] = {.name = "answers",
 			   .comment = "From real servers. Not in prerouting: there a source that "
 				      "became a local address is a martian.",
 			   .hook = "forward",
 			   .hooknum = NF_INET_FORWARD,
 			   .priority = -149},
-	[CHAIN_OUTGOING] = {.name = "outgoing",
-			    .comment =
-				    "ICMP errors that this machine itself makes about packets on "
-				    "their way to a server.",
-			    .hook = "output",
-			    .hooknum = NF_INET_LOCAL_OUT,
+	[CHAIN_ARRIVING] = {.name = "arriving",
+			    .comment = "From real servers to clients that are this machine.",
+			    .hook = "input",
+			    .hooknum = NF_INET_LOCAL_IN,
 			    .priority = -149},
+	[CHAIN_UNTRACK_OWN] = {.name = "untrack_own",
+			       .comment = "The same for what this machine sends: as nfvs, as a "
+					  "client, as a real server.",
+			       .hook = "output",
+			       .hooknum = NF_INET_LOCAL_OUT,
+			       .priority = -300},
+	[CHAIN_OWN] = {.name = "own",
+		       .comment = "This machine as a client, or as a real server; and ICMP errors "
+				  "that it makes about\n"
+				  "packets on their way to a server. Not what nfvs itself sends.",
+		       .hook = "output",
+		       .hooknum = NF_INET_LOCAL_OUT,
+		       .priority = -149},
+	[CHAIN_OWN_DECIDED] = {.name = "own_decided",
+			       .comment = "No server for a client that is this machine.",
+			       .hook = "output",
+			       .hooknum = NF_INET_LOCAL_OUT,
+			       .priority = -140},
 };
 
 #define IN_SET(id, ...)                                               \
@@ -155,16 +177,52 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_CLASSIFY,
 	 NULL,
 	 {UDP, IN_SET(SET_UDP_SERVICES, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_CLASSIFY,
+	 "what FULLNAT servers answer comes to our own address",
+	 {IN_SET(SET_LOCALS, FIELD_DADDR), IN_SET(SET_SERVERS, REAL), GOTO(CHAIN_REPLIES)}},
+	{CHAIN_CLASSIFY,
+	 NULL,
+	 {TCP, IN_SET(SET_LOCALS, FIELD_DADDR), IN_SET(SET_TCP_SERVERS, REAL_RANGE),
+	  GOTO(CHAIN_REPLIES)}},
+	{CHAIN_CLASSIFY,
+	 NULL,
+	 {UDP, IN_SET(SET_LOCALS, FIELD_DADDR), IN_SET(SET_UDP_SERVERS, REAL_RANGE),
+	  GOTO(CHAIN_REPLIES)}},
 	{CHAIN_CLASSIFY, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
 
-	{CHAIN_REFUSE, NULL, {PLAIN(STMT_REFUSED), PLAIN(STMT_UNREACHABLE)}},
+	{CHAIN_DECIDED, NULL, {PLAIN(STMT_REFUSED), PLAIN(STMT_UNREACHABLE)}},
+	{CHAIN_DECIDED, NULL, {PLAIN(STMT_SENT), PLAIN(STMT_SEND)}},
 
 	{CHAIN_ANSWERS, NULL, {IN_SET(SET_SERVERS, REAL), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_ANSWERS, NULL, {TCP, IN_SET(SET_TCP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_ANSWERS, NULL, {UDP, IN_SET(SET_UDP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_ANSWERS, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
 
-	{CHAIN_OUTGOING, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
+	{CHAIN_ARRIVING, NULL, {IN_SET(SET_SERVERS, REAL), GOTO(CHAIN_REPLIES)}},
+	{CHAIN_ARRIVING, NULL, {TCP, IN_SET(SET_TCP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
+	{CHAIN_ARRIVING, NULL, {UDP, IN_SET(SET_UDP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
+
+	{CHAIN_UNTRACK_OWN, NULL, {PLAIN(STMT_MARKED), NOTRACK, RETURN}},
+	{CHAIN_UNTRACK_OWN, NULL, {IN_SET(SET_SERVICES, VIRTUAL), NOTRACK, RETURN}},
+	{CHAIN_UNTRACK_OWN, NULL, {IN_SET(SET_SERVERS, REAL), NOTRACK, RETURN}},
+	{CHAIN_UNTRACK_OWN, NULL, {TCP, IN_SET(SET_TCP_SERVICES, VIRTUAL_RANGE), NOTRACK, RETURN}},
+	{CHAIN_UNTRACK_OWN, NULL, {UDP, IN_SET(SET_UDP_SERVICES, VIRTUAL_RANGE), NOTRACK, RETURN}},
+	{CHAIN_UNTRACK_OWN, NULL, {TCP, IN_SET(SET_TCP_SERVERS, REAL_RANGE), NOTRACK}},
+	{CHAIN_UNTRACK_OWN, NULL, {UDP, IN_SET(SET_UDP_SERVERS, REAL_RANGE), NOTRACK}},
+
+	{CHAIN_OWN, NULL, {PLAIN(STMT_MARKED), RETURN}},
+	{CHAIN_OWN, NULL, {IN_SET(SET_SERVICES, VIRTUAL), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_OWN, NULL, {IN_SET(SET_MARKS, FIELD_MARK), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_OWN, NULL, {TCP, MARK_BY(SET_TCP_GROUPS, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_OWN, NULL, {UDP, MARK_BY(SET_UDP_GROUPS, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_OWN, NULL, {TCP, IN_SET(SET_TCP_SERVICES, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_OWN, NULL, {UDP, IN_SET(SET_UDP_SERVICES, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_OWN, NULL, {IN_SET(SET_SERVERS, REAL), GOTO(CHAIN_REPLIES)}},
+	{CHAIN_OWN, NULL, {TCP, IN_SET(SET_TCP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
+	{CHAIN_OWN, NULL, {UDP, IN_SET(SET_UDP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
+	{CHAIN_OWN, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
+
+	{CHAIN_OWN_DECIDED, NULL, {PLAIN(STMT_REFUSED), PLAIN(STMT_UNREACHABLE)}},
 };
 
 const size_t rule_layouts_len = sizeof(rule_layouts) / sizeof(rule_layouts[0]);

@@ -35,6 +35,7 @@ enum set_id {
 	SET_MARKS,
 	SET_SERVICES,
 	SET_SERVERS,
+	SET_LOCALS,
 	/* Sets of ranges are one for each protocol: as a field of a key with a range, nft writes
 	 * "meta l4proto" with a conversion that newer kernels refuse. UDP follows TCP. */
 	SET_TCP_GROUPS,
@@ -60,9 +61,12 @@ enum chain_id {
 	CHAIN_REPLIES,
 	CHAIN_UNTRACK,
 	CHAIN_CLASSIFY,
-	CHAIN_REFUSE,
+	CHAIN_DECIDED,
 	CHAIN_ANSWERS,
-	CHAIN_OUTGOING,
+	CHAIN_ARRIVING,
+	CHAIN_UNTRACK_OWN,
+	CHAIN_OWN,
+	CHAIN_OWN_DECIDED,
 	CHAINS
 };
 
@@ -78,7 +82,10 @@ enum stmt_kind {
 	STMT_NONE,
 	STMT_IN,	  /* fields @set: goes on if the set has them */
 	STMT_MARK,	  /* mark set fields map @set: goes on if the map has them */
-	STMT_REFUSED,	  /* mark & mask == mask */
+	STMT_REFUSED,	  /* goes on if the daemon said so: mark_refuse() */
+	STMT_SENT,	  /* likewise: mark_send() */
+	STMT_MARKED,	  /* goes on if there is any of our bits in the mark */
+	STMT_SEND,	  /* to its destination, as this machine's own; the packet itself ends */
 	STMT_PROTOCOL,	  /* goes on if it is this protocol */
 	STMT_NOTRACK,	  /* conntrack does not see the packet */
 	STMT_RETURN,	  /* end of the chain */

@@ -116,6 +116,7 @@ int rules_probe(struct rules_caps *caps, struct error *err)
 		.hash = !try(exprs_hash, NULL),
 		.reject = !try(exprs_reject, NULL),
 		.notrack = !try(exprs_notrack, NULL),
+		.dup = !try(exprs_dup, NULL),
 		.tproxy = !try(exprs_tproxy, NULL),
 	};
 	return 0;

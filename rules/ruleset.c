@@ -241,6 +241,9 @@ static int ruleset_fill(struct ruleset *ruleset, const struct rules_input *input
 						    : add_service(ruleset, &input->services[i].key);
 	for (size_t i = 0; !err && i < input->servers_len; i++)
 		err = add_server(ruleset, &input->servers[i]);
+	for (size_t i = 0; !err && i < input->locals_len; i++)
+		err = elements_add(&ruleset->sets[family_of(input->locals[i].af)][SET_LOCALS],
+				   &(struct element){.addr = input->locals[i].addr});
 	return err;
 }
 

@@ -3,6 +3,7 @@
 #define RULES_RULESET_H
 
 #include "lib/err.h"
+#include "lvs/locals.h"
 #include "lvs/spec.h"
 
 #include <stdio.h>
@@ -20,7 +21,7 @@ struct rules_service {
 	size_t matches_len;
 };
 
-/* A NAT real server whose packets come back through the director. */
+/* A NAT or FULLNAT real server, whose packets come back through the director. */
 struct rules_server {
 	uint8_t af;
 	uint8_t protocol;     /* 0: TCP and UDP */
@@ -41,6 +42,8 @@ struct rules_input {
 	size_t services_len;
 	const struct rules_server *servers;
 	size_t servers_len;
+	const struct locals_addr *locals; /* addresses that FULLNAT sends from */
+	size_t locals_len;
 };
 
 struct ruleset;
@@ -61,6 +64,7 @@ struct rules_caps {
 	bool queue_compat; /* nft_compat with xt_NFQUEUE */
 	bool hash;	   /* nft_hash: fan-out to several queues */
 	bool reject;	   /* nft_reject in prerouting: port unreachable where there is no server */
+	bool dup;	   /* nft_dup_ipv4: FULLNAT's packets leave as this machine's own */
 	bool notrack;	   /* nft_ct: keeps conntrack away */
 	bool tproxy; /* nft_tproxy: makes the kernel reassemble fragments, without conntrack */
 };

@@ -5,6 +5,7 @@
  * in one transaction without touching a base chain. Any thread.
  */
 #include "rules/layout.h"
+#include "lvs/verdict.h"
 
 #include <errno.h>
 
@@ -168,7 +169,18 @@ static void print_stmt(FILE *out, const struct stmt *stmt, const struct ruleset 
 		fprintf(out, " map @%s", set_layouts[stmt->set].name);
 		break;
 	case STMT_REFUSED:
-		fprintf(out, "meta mark & 0x%x == 0x%x", ruleset->mark_mask, ruleset->mark_mask);
+		fprintf(out, "meta mark & 0x%x == 0x%x", ruleset->mark_mask,
+			mark_refuse(ruleset->mark_mask));
+		break;
+	case STMT_SENT:
+		fprintf(out, "meta mark & 0x%x == 0x%x", ruleset->mark_mask,
+			mark_send(ruleset->mark_mask));
+		break;
+	case STMT_MARKED:
+		fprintf(out, "meta mark & 0x%x != 0x0", ruleset->mark_mask);
+		break;
+	case STMT_SEND:
+		fprintf(out, "dup to %s drop", w->daddr);
 		break;
 	case STMT_PROTOCOL:
 		fprintf(out, "meta l4proto %s", protocol_name(stmt->protocol));

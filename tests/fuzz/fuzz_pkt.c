@@ -10,6 +10,8 @@
 #include "tests/unit/pkt_build.h"
 
 #include "lvs/direct.h"
+#include "lvs/fragment.h"
+#include "lvs/route.h"
 #include "sched/schedulers.h"
 
 /* How a packet comes: the first byte. */
@@ -26,6 +28,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 static struct direct direct;
 static struct stats stats;
+static struct settings settings = SETTINGS_INIT;
+static struct outbox outbox;
+static struct locals *locals;
+
+static void find(struct router *router, uint8_t af, const union addr *daddr, struct route *out)
+{
+	(void)router;
+	*out = (struct route){.saddr = *daddr, .mtu = 1500};
+	out->saddr.bytes[af == AF_INET6 ? 15 : 3] ^= 1;
+}
+
+static struct router router = {find};
 static struct proto_timeouts timeouts;
 static struct service *web, *group; /* edited between packets */
 
@@ -35,7 +49,8 @@ static struct service *web, *group; /* edited between packets */
 			abort(); \
 	} while (0)
 
-static struct service *serve(struct service_spec spec, const char *const *servers, uint16_t port)
+static struct service *serve(struct service_spec spec, const char *const *servers, uint16_t port,
+			     enum forward_method method)
 {
 	struct service *svc;
 	struct dest *dest;
@@ -45,6 +60,7 @@ static struct service *serve(struct service_spec spec, const char *const *server
 		struct dest_spec wanted = build_dest(*servers, port, 2);
 
 		wanted.upper = 200;
+		wanted.method = method;
 		check(!service_dest_add(direct.services, svc, &wanted, &dest));
 	}
 	return svc;
@@ -65,18 +81,29 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	direct = (struct direct){.services = services_new(1),
 				 .conns = conns_new(1, 0),
 				 .timeouts = &timeouts,
+				 .settings = &settings,
+				 .outbox = &outbox,
+				 .router = &router,
 				 .mark_mask = 0xffff0000u,
 				 .stats = &stats};
-	web = serve(build_service(IPPROTO_TCP, "10.0.0.1", 80), servers4, 8080);
+	locals = locals_new((const struct locals_addr[]){{AF_INET, build_addr("10.0.0.9")},
+							 {AF_INET6, build_addr("fd00::9")}},
+			    2, 1000, 1100);
+	conns_set_locals(direct.conns, locals);
+	web = serve(build_service(IPPROTO_TCP, "10.0.0.1", 80), servers4, 8080, FORWARD_NAT);
 	dns.flags = SERVICE_ONEPACKET;
-	serve(dns, servers4, 0);
-	serve(build_service(IPPROTO_UDP, "10.0.0.2", 53), servers4, 5353);
-	serve(build_service(IPPROTO_TCP, "10.0.0.2", 80), servers4 + 2, 0); /* nobody */
+	serve(dns, servers4, 0, FORWARD_NAT);
+	serve(build_service(IPPROTO_UDP, "10.0.0.2", 53), servers4, 5353, FORWARD_FULLNAT);
+	serve(build_service(IPPROTO_UDP, "10.0.0.2", 54), servers4, 54, FORWARD_DR);
+	serve(build_service(IPPROTO_UDP, "10.0.0.2", 55), servers4, 55, FORWARD_TUN);
+	serve(build_service(IPPROTO_TCP, "fd00::2", 80), servers6, 80, FORWARD_TUN);
+	serve(build_service(IPPROTO_TCP, "10.0.0.2", 80), servers4 + 2, 0,
+	      FORWARD_NAT); /* nobody */
 	marked.flags = all.flags = SERVICE_PERSISTENT;
 	marked.timeout = all.timeout = 100;
-	group = serve(marked, servers4, 0);
-	serve(all, servers6, 0);
-	serve(build_service(IPPROTO_UDP, "fd00::1", 53), servers6, 5353);
+	group = serve(marked, servers4, 0, FORWARD_NAT);
+	serve(all, servers6, 0, FORWARD_NAT);
+	serve(build_service(IPPROTO_UDP, "fd00::1", 53), servers6, 5353, FORWARD_DR);
 	return 0;
 }
 
@@ -137,7 +164,7 @@ static void edit(struct service *svc, uint16_t port, uint8_t how)
 }
 
 /* A translated packet can be read again, and is of the same kind and length. */
-static void check_mangled(const struct pkt *pkt)
+static void check_mangled(const struct pkt *pkt, bool fullnat)
 {
 	struct pkt again = {.data = pkt->data, .len = pkt->len, .dir = pkt->dir, .gso = pkt->gso};
 
@@ -146,6 +173,8 @@ static void check_mangled(const struct pkt *pkt)
 	check(again.flow.af == pkt->flow.af && again.flow.protocol == pkt->flow.protocol);
 	check(again.icmp_error == pkt->icmp_error && again.tcp_flags == pkt->tcp_flags);
 	/* NAT changes one end of the flow. */
+	if (fullnat)
+		return;
 	if (pkt->dir == PKT_IN)
 		check(addr_equal(&again.flow.saddr, &pkt->flow.saddr) &&
 		      again.flow.sport == pkt->flow.sport);
@@ -154,11 +183,32 @@ static void check_mangled(const struct pkt *pkt)
 		      again.flow.dport == pkt->flow.dport);
 }
 
+/* What is to be sent can be cut, which reads its headers, and is read by ourselves. */
+static void check_outbox(bool stolen)
+{
+	static uint8_t buf[65536];
+	struct fragments fragments;
+
+	check(outbox.len <= 1 && outbox.len >= outbox.errors &&
+	      stolen == (outbox.len > outbox.errors));
+	if (outbox.len) {
+		struct outgoing *out = &outbox.items[0];
+
+		check(!fragment_start(&fragments, out->parts, 2, 1300, 1));
+		while (fragment_next(&fragments, buf))
+			;
+	}
+	outbox.len = outbox.errors = 0;
+}
+
 static void send_one(uint8_t how, uint8_t more, const uint8_t *bytes, size_t len)
 {
 	struct pkt pkt = {.data = malloc(len),
 			  .len = (uint32_t)len,
 			  .mark = how & HOW_MARK ? 7 : more << 16,
+			  .hook = more & 1	  ? HOOK_OUTPUT
+				  : how & HOW_OUT ? HOOK_FORWARD
+						  : HOOK_PREROUTING,
 			  .dir = how & HOW_OUT ? PKT_OUT : PKT_IN,
 			  .csum_partial = how & HOW_PARTIAL,
 			  .gso = how & HOW_GSO};
@@ -171,14 +221,18 @@ static void send_one(uint8_t how, uint8_t more, const uint8_t *bytes, size_t len
 	rcu_read_lock();
 	verdict = direct_packet(&direct, &pkt);
 	rcu_read_unlock();
+	check_outbox(verdict.action == VERDICT_STOLEN);
 	check(verdict.action == VERDICT_ACCEPT || verdict.action == VERDICT_DROP ||
-	      verdict.action == VERDICT_SEGMENT);
+	      verdict.action == VERDICT_SEGMENT || verdict.action == VERDICT_STOLEN);
 	check(pkt.data == data && pkt.len <= len);
 	check(verdict.action == VERDICT_ACCEPT || (!verdict.mangled && !verdict.set_mark));
+	/* Refused as it is, or sent on with both ends changed. */
 	if (verdict.set_mark)
-		check(verdict.mark == (pkt.mark | direct.mark_mask));
+		check(verdict.mark == ((pkt.mark & ~direct.mark_mask) |
+				       (verdict.mangled ? mark_send(direct.mark_mask)
+							: mark_refuse(direct.mark_mask))));
 	if (verdict.mangled)
-		check_mangled(&pkt);
+		check_mangled(&pkt, verdict.set_mark);
 	free(pkt.data);
 }
 

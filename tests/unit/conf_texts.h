@@ -28,6 +28,9 @@ static inline struct conf *parse(const char *text)
 #define TWO_GROUPS(one, two) \
 	"services = ( { fwmark = 1; " GROUP_OF(one) " },\n{ fwmark = 2; " GROUP_OF(two) " } );"
 #define SERVER(keys) SERVICE("port = 80; servers = ( { address = \"10.2.0.1\"; " keys " } );")
+#define TUNNELS(keys, server)                        \
+	SERVICE("port = 80; method = \"tun\"; " keys \
+		"\nservers = ( { address = \"10.2.0.1\"; " server " } );")
 #define WEB(address)                                                   \
 	"{ protocol = \"tcp\"; address = \"" address "\"; port = 80; " \
 	"servers = ( { address = \"10.2.0.1\"; } ); }"

@@ -7,12 +7,16 @@
 #include "tests/unit/pkt_build.h"
 
 #include "lvs/direct.h"
+#include "lvs/route.h"
 #include "sched/schedulers.h"
 
 #define LAB_MASK 0xffff0000u
 
 struct lab {
 	struct direct d;
+	struct settings settings;
+	struct outbox outbox; /* what the director sent itself since the last packet came */
+	struct router router;
 	struct stats stats;
 	struct proto_timeouts timeouts;
 	/* of the packets to come */
@@ -25,14 +29,39 @@ struct lab {
 	struct verdict verdict;
 };
 
+/* A network whose every way takes 1500 bytes, from 10.9.9.9 or fd00:9::9; 127.0.0.1 and ::1 are
+ * this machine, and to 10.99.0.0/16 there is no way. */
+static inline void lab_find(struct router *router, uint8_t af, const union addr *daddr,
+			    struct route *out)
+{
+	char text[ADDR_STRLEN];
+
+	(void)router;
+	*out = (struct route){.saddr = build_addr(af == AF_INET6 ? "fd00:9::9" : "10.9.9.9"),
+			      .mtu = 1500};
+	addr_format(text, af, daddr);
+	if (!strcmp(text, "127.0.0.1") || !strcmp(text, "::1")) {
+		out->saddr = *daddr;
+		out->local = true;
+	}
+	if (!strncmp(text, "10.99.", 6))
+		*out = (struct route){0};
+}
+
 static inline void lab_open(struct lab *lab)
 {
-	*lab = (struct lab){0};
+	memset(lab, 0, sizeof(*lab));
+	lab->settings = (struct settings)SETTINGS_INIT;
+	lab->settings.mtu_max = 1500;
+	lab->router.find = lab_find;
 	rcu_register_thread();
 	proto_timeouts_init(&lab->timeouts);
 	lab->d = (struct direct){.services = services_new(42),
 				 .conns = conns_new(7, 0),
 				 .timeouts = &lab->timeouts,
+				 .settings = &lab->settings,
+				 .outbox = &lab->outbox,
+				 .router = &lab->router,
 				 .mark_mask = LAB_MASK,
 				 .stats = &lab->stats};
 	if (!lab->d.services || !lab->d.conns)
@@ -96,6 +125,7 @@ static inline struct verdict lab_bytes(struct lab *lab, enum pkt_dir dir, const 
 				       size_t len)
 {
 	free(lab->pkt.data);
+	lab->outbox.len = lab->outbox.errors = 0;
 	if (len)
 		memcpy(lab->before, bytes, len);
 	lab->before_len = (uint32_t)len;

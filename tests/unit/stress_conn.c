@@ -40,8 +40,8 @@ static struct conn *template_get(struct worker *w, const struct flow *flow, uint
 	template = conn_find_template(conns, &key);
 	if (template)
 		return template;
-	template = conn_add(conns, &key, dests[random_below(&w->random, SERVERS)], 0, 0,
-			    CONN_TEMPLATE, NULL, now);
+	conn_add(conns, &key, dests[random_below(&w->random, SERVERS)], 0, 0, CONN_TEMPLATE, NULL,
+		 now, &template);
 	conn_lock(template);
 	conn_set_timeout(conns, template, 500, now);
 	conn_unlock(template);
@@ -103,10 +103,10 @@ static void step(struct worker *w)
 	if (!conn) {
 		if (random_below(&w->random, 2))
 			control = template_get(w, &flow, now);
-		conn = conn_add(conns, &flow,
-				control ? control->dest : dests[random_below(&w->random, SERVERS)],
-				htons(8080), 0, random_below(&w->random, 16) ? 0 : CONN_ONEPACKET,
-				control, now);
+		conn_add(conns, &flow,
+			 control ? control->dest : dests[random_below(&w->random, SERVERS)],
+			 htons(8080), 0, random_below(&w->random, 16) ? 0 : CONN_ONEPACKET, control,
+			 now, &conn);
 		w->added++;
 		if (atomic_load_explicit(&conn->flags, memory_order_relaxed) & CONN_ONEPACKET)
 			conn_expire(conns, conn);

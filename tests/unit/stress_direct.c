@@ -9,6 +9,7 @@
 #include "tests/unit/stress_build.h"
 
 #include "lvs/direct.h"
+#include "lvs/route.h"
 #include "sched/schedulers.h"
 
 #include <pthread.h>
@@ -24,15 +25,27 @@
 static struct services *services;
 static struct conns *conns;
 static struct proto_timeouts timeouts;
+static struct settings settings = SETTINGS_INIT;
+static struct locals *locals;
+
+static void find(struct router *router, uint8_t af, const union addr *daddr, struct route *out)
+{
+	(void)router;
+	*out = (struct route){.saddr = *daddr, .mtu = 1500};
+	out->saddr.bytes[af == AF_INET6 ? 15 : 3] ^= 1;
+}
+
+static struct router router = {find};
 static _Atomic uint64_t clock_ms; /* of packets and connections; control thread writes */
 static _Atomic bool stop;
 
 struct worker {
 	pthread_t thread;
 	uint64_t random;
-	uint64_t mangled, wrong;
+	uint64_t mangled, wrong, sent;
 	struct direct direct;
 	struct stats stats;
+	struct outbox outbox;
 	uint8_t data[2048];
 };
 
@@ -121,7 +134,9 @@ static void send_one(struct worker *w)
 	if (!strcmp(b.daddr, "10.1.0.102"))
 		pkt.mark = MARK;
 	pkt.len = (uint32_t)build_packet(w->data, icmp ? &error : &b);
+	w->outbox.len = w->outbox.errors = 0;
 	verdict = direct_packet(&w->direct, &pkt);
+	w->sent += w->outbox.len;
 	if (!verdict.mangled)
 		return;
 	w->mangled++;
@@ -161,6 +176,8 @@ static struct dest_spec dest_of(unsigned int service, unsigned int server, uint6
 
 	if (service == 1 || service == 2)
 		spec.port = 0;
+	else if (service != 3 && !random_below(random, 2))
+		spec.method = random_below(random, FORWARD_BYPASS);
 	if (!random_below(random, 3))
 		spec.upper = 1 + random_below(random, 20);
 	return spec;
@@ -297,13 +314,23 @@ int main(void)
 	rcu_register_thread();
 	services = services_new(1);
 	conns = conns_new(1, 0);
+	locals = locals_new((const struct locals_addr[]){{AF_INET, build_addr("10.2.0.254")},
+							 {AF_INET6, build_addr("fd00:2::fe")}},
+			    2, 1000, 1020);
+	conns_set_locals(conns, locals);
 	proto_timeouts_init(&timeouts);
 	for (int i = 0; i < 500; i++)
 		administer(&random);
 	for (int i = 0; i < WORKERS; i++) {
 		workers[i].random = 0x9e3779b97f4a7c15ull * (uint64_t)(i + 1);
-		workers[i].direct = (struct direct){
-			services, conns, &timeouts, 0xffff0000u, &workers[i].stats, 0};
+		workers[i].direct = (struct direct){.services = services,
+						    .conns = conns,
+						    .timeouts = &timeouts,
+						    .settings = &settings,
+						    .outbox = &workers[i].outbox,
+						    .router = &router,
+						    .stats = &workers[i].stats,
+						    .mark_mask = 0xffff0000u};
 		pthread_create(&workers[i].thread, NULL, work, &workers[i]);
 	}
 	control(&workers[0].direct);
@@ -312,13 +339,14 @@ int main(void)
 		pthread_join(workers[i].thread, NULL);
 		printf("worker %d: %lu translated, %lu of them wrong\n", i,
 		       (unsigned long)workers[i].mangled, (unsigned long)workers[i].wrong);
-		bad |= workers[i].wrong || !workers[i].mangled;
+		bad |= workers[i].wrong || !workers[i].mangled || !workers[i].sent;
 	}
 	for (int i = 0; i < REASON_MAX; i++)
 		printf("%s: %lu\n", reason_name((enum reason)i),
 		       (unsigned long)atomic_load(&workers[0].stats.reasons[i]));
 	bad |= left_over();
 	conns_free(conns);
+	locals_free(locals);
 	services_free(services);
 	rcu_barrier();
 	rcu_unregister_thread();

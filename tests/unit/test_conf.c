@@ -122,10 +122,16 @@ static const struct {
 	{SERVICE("port = 80; match = ();"), "t:2: match: needs fwmark"},
 	{SERVICE("port = 80; scheduler = \"nonsense\";"),
 	 "t:2: scheduler: 'nonsense' is unknown (known: rr wrr lc wlc)"},
-	{SERVICE("port = 80; method = \"dr\";"),
-	 "t:2: method: 'dr' is not in this version, which has: nat"},
-	{SERVICE("port = 80; method = \"tun\";"),
-	 "t:2: method: 'tun' is not in this version, which has: nat"},
+	{SERVICE("port = 80; tunnel = \"ipip\";"), "t:2: tunnel: needs method tun"},
+	{SERVICE("port = 80; tunnel_port = 9;"), "t:2: tunnel_port: needs method tun"},
+	{TUNNELS("tunnel = \"gre\";\ntunnel_port = 9;", ""),
+	 "t:3: tunnel_port: only gue has a port"},
+	{SERVICE("port = 80; tunnel_port = 9; servers = ( { address = \"10.2.0.1\"; method = "
+		 "\"tun\"; tunnel = \"ipip\"; } );"),
+	 "t:2: tunnel_port: only gue has a port"},
+	{TUNNELS("tunnel_checksum = \"full\";", ""), "t:2: tunnel_checksum: ipip has no checksum"},
+	{TUNNELS("tunnel = \"gre\";\ntunnel_checksum = \"remote\";", ""),
+	 "t:3: tunnel_checksum: only gue can leave it to the receiver"},
 	{SERVICE("port = 80; one_packet = true;"),
 	 "t:2: one_packet: needs UDP, and this service has TCP only"},
 	{SERVICE("port = 80; persistent_mask = 24;"), "t:2: persistent_mask: needs persistent"},
@@ -216,7 +222,19 @@ static const struct {
 	 "t:2: address: '10.2.0.256' is not an IPv4 or IPv6 address"},
 	{SERVICE("port = 80; servers = ( { address = \"224.0.0.1\"; } );"),
 	 "t:2: address: 224.0.0.1 is not a unicast address"},
-	{SERVER("method = \"dr\";"), "t:2: method: 'dr' is not in this version, which has: nat"},
+	{SERVER("tunnel = \"ipip\";"), "t:2: tunnel: needs method tun"},
+	{SERVER("method = \"dr\"; tunnel_checksum = \"none\";"),
+	 "t:2: tunnel_checksum: needs method tun"},
+	{TUNNELS("", "method = \"nat\"; tunnel = \"gue\";"), "t:3: tunnel: needs method tun"},
+	{TUNNELS("", "tunnel = \"gue\";"), "t:3: tunnel: gue needs a tunnel_port"},
+	{TUNNELS("tunnel = \"gue\"; tunnel_port = 9;", "tunnel = \"gue\";"),
+	 "t:3: tunnel: gue needs a tunnel_port"},
+	{TUNNELS("tunnel = \"gue\";", "weight = 2;"), "t:3: tunnel: gue needs a tunnel_port"},
+	{TUNNELS("", "tunnel_port = 9;"), "t:3: tunnel_port: only gue has a port"},
+	{TUNNELS("", "tunnel = \"ipip\"; tunnel_checksum = \"full\";"),
+	 "t:3: tunnel_checksum: ipip has no checksum"},
+	{TUNNELS("", "tunnel = \"gre\"; tunnel_checksum = \"remote\";"),
+	 "t:3: tunnel_checksum: only gue can leave it to the receiver"},
 	{SERVER("upper = 5; lower = 6;"), "t:2: lower: 6 is above upper, 5"},
 	{SERVER("lower = 1;"), "t:2: lower: 1 is above upper, 0"},
 	{MARKED("persistent = 9; servers = ( { address = \"10.2.0.1\"; port = 80; } );"),
@@ -283,6 +301,7 @@ static const char *wanted(enum key_type type)
 		[KEY_BOOL] = "true or false",
 		[KEY_NUMBER] = "an integer",
 		[KEY_ADDRESS] = "an address as a string",
+		[KEY_ADDRESSES] = "an array of addresses as strings",
 		[KEY_MASK] = "a prefix length or a mask as a string",
 		[KEY_GROUP] = "a group { ... }",
 		[KEY_LIST] = "a list of groups ( { ... }, ... )",
@@ -319,6 +338,7 @@ Test(conf, every_key_refuses_every_other_type)
 			if ((takes_integers(key->type) && i < 2) ||
 			    (takes_strings(key->type) && i == 3) ||
 			    (key->type == KEY_BOOL && i == 4) ||
+			    (key->type == KEY_ADDRESSES && i == 7) ||
 			    (key->type == KEY_GROUP && i == 5) || (key->type == KEY_LIST && i == 6))
 				continue;
 			if (key->type != KEY_LIST && i >= 8)
@@ -392,6 +412,10 @@ Test(conf, what_is_right_is_accepted)
 		SERVICE("port = 0; persistent = 1; servers = ( { address = \"10.2.0.1\"; port = 0; "
 			"} );"),
 		SERVICE("port = 80; name = \"My shop (new)\"; method = \"NAT\";"),
+		SERVICE("port = 80; method = \"tun\"; tunnel = \"gue\";"),
+		SERVICE("port = 80; tunnel = \"gue\"; servers = ( { address = \"fd00::1\"; "
+			"method = \"tun\"; tunnel_port = 9; }, { address = \"10.2.0.1\"; } );"),
+		TUNNELS("tunnel = \"gue\"; tunnel_port = 9;", "tunnel = \"ipip\";"),
 		MARKED("one_packet = true;"),
 		MARKED("servers = ( { address = \"10.2.0.1\"; port = 80; } );"),
 		MATCH("address = \"10.0.0.1\"; protocol = \"TCP\"; ports = \"1-65535\";"),

@@ -32,7 +32,10 @@ TestSuite(conn, .init = setup, .fini = teardown);
 
 static struct conn *add(const struct flow *flow, uint64_t now)
 {
-	return conn_add(conns, flow, dest, htons(8080), 0, 0, NULL, now);
+	struct conn *conn = NULL;
+
+	conn_add(conns, flow, dest, htons(8080), 0, 0, NULL, now, &conn);
+	return conn;
 }
 
 /* Runs the clock from 0 to @now. */
@@ -104,11 +107,11 @@ Test(conn, a_template_stays_while_it_controls)
 	struct flow flow = build_flow(IPPROTO_TCP, "10.1.0.2", 4000, "10.1.0.100", 80);
 	struct conn *template, *conn;
 
-	template = conn_add(conns, &key, dest, 0, 0, CONN_TEMPLATE, NULL, 0);
+	conn_add(conns, &key, dest, 0, 0, CONN_TEMPLATE, NULL, 0, &template);
 	conn_lock(template);
 	conn_set_timeout(conns, template, 10000, 0);
 	conn_unlock(template);
-	conn = conn_add(conns, &flow, dest, htons(8080), 0, 0, template, 0);
+	conn_add(conns, &flow, dest, htons(8080), 0, 0, template, 0, &conn);
 	conn_lock(conn);
 	conn_set_timeout(conns, conn, 100000, 0);
 	conn_unlock(conn);
@@ -130,14 +133,14 @@ Test(conn, an_invalid_template_is_not_found_but_still_counts)
 {
 	struct flow key = build_flow(IPPROTO_TCP, "10.1.0.0", 0, "10.1.0.100", 80);
 	struct flow flow = build_flow(IPPROTO_TCP, "10.1.0.2", 4000, "10.1.0.100", 80);
-	struct conn *template, *again;
+	struct conn *template, *again, *conn;
 
-	template = conn_add(conns, &key, dest, 0, 0, CONN_TEMPLATE, NULL, 0);
-	conn_add(conns, &flow, dest, htons(8080), 0, 0, template, 0);
+	conn_add(conns, &key, dest, 0, 0, CONN_TEMPLATE, NULL, 0, &template);
+	conn_add(conns, &flow, dest, htons(8080), 0, 0, template, 0, &conn);
 	conn_invalidate(conns, template);
 	conn_invalidate(conns, template);
 	cr_assert_null(conn_find_template(conns, &key));
-	again = conn_add(conns, &key, dest, 0, 0, CONN_TEMPLATE, NULL, 0);
+	conn_add(conns, &key, dest, 0, 0, CONN_TEMPLATE, NULL, 0, &again);
 	cr_assert_neq(again, template);
 	cr_assert_eq(dest->persistent, 2);
 	for (uint64_t now = 0; now < 200000; now += 1000)

@@ -280,7 +280,9 @@ Test(ctl_command, the_rest)
 	command = good("-A -t 1.1.1.1:80 --pe sip");
 	cr_assert_str_eq(command.engine, "sip");
 	command = good("-a -t 1.1.1.1:80 -r 2.2.2.2 -i --tun-type gue --tun-port 9 --tun-remcsum");
-	cr_assert(command.tun_type == TUNNEL_GUE && command.tun_port == 9 &&
+	cr_assert(command.server.tunnel.type == TUNNEL_GUE &&
+		  command.server.tunnel.flags == TUNNEL_REMCSUM &&
+		  command.server.tunnel.port == htons(9) &&
 		  command_has(&command, OPTION_TUN_REMCSUM));
 	command = good("--start-daemon master --mcast-interface eth1 --mcast-port 9 --syncid 5");
 	cr_assert(command.sync.master && command.sync.port == 9 && command.sync.syncid == 5);

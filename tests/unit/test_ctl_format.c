@@ -279,6 +279,49 @@ static void looks(const struct service_spec *spec, const struct dest_spec *serve
 	free(listed);
 }
 
+Test(ctl_format, tunnels)
+{
+	static const struct {
+		struct tunnel tunnel;
+		const char *info, *options;
+	} rows[] = {
+		{{TUNNEL_IPIP, 0, 0}, "ipip         ", "ipip"},
+		{{TUNNEL_GUE, 0, 0xffff}, "gue:65535:-c ", "gue --tun-port 65535 --tun-nocsum"},
+		{{TUNNEL_GUE, TUNNEL_CSUM, 0xffff},
+		 "gue:65535:+c ",
+		 "gue --tun-port 65535 --tun-csum"},
+		{{TUNNEL_GUE, TUNNEL_REMCSUM, 0xffff},
+		 "gue:65535:r+c",
+		 "gue --tun-port 65535 --tun-remcsum"},
+		{{TUNNEL_GRE, 0, 0}, "gre:-c       ", "gre --tun-nocsum"},
+		{{TUNNEL_GRE, TUNNEL_CSUM, 0}, "gre:+c       ", "gre --tun-csum"},
+	};
+	const struct format format = {.list = LIST_TUN_INFO, .numeric = true};
+	struct service_spec spec = build_service(IPPROTO_TCP, "10.0.0.1", 80);
+	char expected[256];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct dest_spec dest = build_dest("fd00::2", 80, 2);
+		struct service_row svc = {.spec = spec};
+		struct dest_row row;
+		FILE *out = open_memstream(&listed, &listed_len);
+
+		dest.method = FORWARD_TUN;
+		dest.tunnel = rows[i].tunnel;
+		row = (struct dest_row){.spec = dest};
+		format_dest(out, &format, &svc, &row);
+		format_save_dest(out, true, &spec, &dest);
+		fclose(out);
+		snprintf(expected, sizeof(expected),
+			 "  -> [fd00::2]:80                 Tunnel  %s 2      0          0         "
+			 "\n"
+			 "-a -t 10.0.0.1:80 -r [fd00::2]:80 -i -w 2 --tun-type %s\n",
+			 rows[i].info, rows[i].options);
+		cr_assert_str_eq(listed, expected, "got:\n%s", listed);
+		free(listed);
+	}
+}
+
 Test(ctl_format, ipv6_is_not_cut)
 {
 	struct service_spec spec =
@@ -352,6 +395,7 @@ static struct conn_row conn(const char *source, uint16_t sport, const char *virt
 	struct conn_row row = {.source = build_addr(source),
 			       .virtual = build_addr(virtual),
 			       .server = build_addr(server),
+			       .server_af = build_af(server),
 			       .sport = htons(sport),
 			       .vport = htons(vport),
 			       .dport = htons(dport),
@@ -371,6 +415,7 @@ Test(ctl_format, connections)
 		conn("10.0.0.0", 0, "0.0.0.7", 0, "192.168.1.1", 0, "NONE", 12),
 		conn("10.0.0.3", 5001, "10.0.0.1", 5060, "192.168.1.2", 5060, "UDP", 36000),
 		conn("2001:db8::1", 54321, "2001:db8::2", 80, "2001:db8::3", 80, "TIME_WAIT", 59),
+		conn("2001:db8::1", 54321, "2001:db8::2", 80, "10.0.0.3", 80, "TIME_WAIT", 59),
 	};
 	FILE *out = open_memstream(&listed, &listed_len);
 
@@ -392,6 +437,7 @@ Test(ctl_format, connections)
 		"IP  00:12  NONE        10.0.0.0:0         0.0.0.7:0          192.168.1.1:0\n"
 		"UDP 600:00 UDP         10.0.0.3:5001      10.0.0.1:5060      192.168.1.2:5060\n"
 		"TCP 00:59  TIME_WAIT   [2001:db8::1]:54321 [2001:db8::2]:80   [2001:db8::3]:80\n"
+		"TCP 00:59  TIME_WAIT   [2001:db8::1]:54321 [2001:db8::2]:80   10.0.0.3:80\n"
 		"IPVS connection entries\n"
 		"pro expire state       source             virtual            destination        "
 		"pe name          pe_data\n",

@@ -129,7 +129,16 @@ static const struct {
 	 false},
 	{"{\"command\":\"server-edit\"," KEY ",\"server\":" SERVER1 "}", -ENOENT, false},
 	{"{\"command\":\"server-add\"," KEY
-	 ",\"server\":{\"address\":\"10.0.1.1\",\"method\":\"dr\"}}",
+	 ",\"server\":{\"address\":\"10.0.1.1\",\"port\":81,\"method\":\"dr\"}}",
+	 -EOPNOTSUPP, true},
+	{"{\"command\":\"server-add\"," KEY
+	 ",\"server\":{\"address\":\"10.0.1.1\",\"method\":\"fullnat\"}}",
+	 -EOPNOTSUPP, true},
+	{"{\"command\":\"server-add\"," KEY
+	 ",\"server\":{\"address\":\"fd00::1\",\"method\":\"dr\"}}",
+	 -EOPNOTSUPP, true},
+	{"{\"command\":\"server-add\"," KEY
+	 ",\"server\":{\"address\":\"10.0.1.1\",\"method\":\"bypass\"}}",
 	 -EOPNOTSUPP, true},
 	{"{\"command\":\"server-add\"," KEY
 	 ",\"server\":{\"address\":\"10.0.1.1\",\"upper\":1,\"lower\":2}}",
@@ -223,8 +232,8 @@ static struct conn *connect_to(const struct flow *flow, struct dest *dest, uint3
 	struct conn *conn;
 
 	rcu_read_lock();
-	conn = conn_add(director_conns(handling.director), flow, dest, dest->port, 0, flags, NULL,
-			director_now());
+	conn_add(director_conns(handling.director), flow, dest, dest->port, 0, flags, NULL,
+		 director_now(), &conn);
 	rcu_read_unlock();
 	return conn;
 }

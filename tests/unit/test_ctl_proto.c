@@ -115,6 +115,13 @@ Test(ctl_proto, forms_that_other_programs_may_rely_on)
 	travels_as(dest_to_json(&dest),
 		   "{\"address\":\"2001:db8::2\",\"port\":8080,\"method\":\"nat\",\"weight\":3,"
 		   "\"upper\":0,\"lower\":0}");
+	dest.method = FORWARD_TUN;
+	dest.tunnel =
+		(struct tunnel){.type = TUNNEL_GUE, .flags = TUNNEL_CSUM, .port = htons(6080)};
+	travels_as(dest_to_json(&dest),
+		   "{\"address\":\"2001:db8::2\",\"port\":8080,\"method\":\"tun\",\"weight\":3,"
+		   "\"upper\":0,\"lower\":0,\"tunnel\":\"gue\",\"tunnel_port\":6080,"
+		   "\"tunnel_checksum\":\"full\"}");
 	travels_as(flow_to_json(&flow),
 		   "{\"protocol\":\"udp\",\"source\":\"10.0.0.9\",\"sport\":4000,"
 		   "\"destination\":\"10.0.0.1\",\"dport\":53}");
@@ -137,12 +144,19 @@ Test(ctl_proto, servers_go_round)
 		build_dest("10.0.0.1", 80, 1),
 		build_dest("2001:db8::1", 0, 0),
 		build_dest("10.0.0.1", 65535, INT32_MAX),
+		build_dest("10.0.0.1", 80, 1),
+		build_dest("10.0.0.1", 80, 1),
+		build_dest("10.0.0.1", 80, 1),
 	};
 
 	specs[1].method = FORWARD_DR;
 	specs[2].method = FORWARD_TUN;
 	specs[2].upper = UINT32_MAX;
 	specs[2].lower = 7;
+	specs[3].method = specs[4].method = specs[5].method = FORWARD_TUN;
+	specs[3].tunnel = (struct tunnel){TUNNEL_GUE, 0, htons(65535)};
+	specs[4].tunnel = (struct tunnel){TUNNEL_GUE, TUNNEL_REMCSUM, htons(1)};
+	specs[5].tunnel = (struct tunnel){TUNNEL_GRE, TUNNEL_CSUM, 0};
 	for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
 		struct dest_spec back;
 		struct error err = {""};
@@ -152,6 +166,9 @@ Test(ctl_proto, servers_go_round)
 		cr_assert(back.af == specs[i].af && back.method == specs[i].method &&
 				  back.port == specs[i].port && back.weight == specs[i].weight &&
 				  back.upper == specs[i].upper && back.lower == specs[i].lower &&
+				  back.tunnel.type == specs[i].tunnel.type &&
+				  back.tunnel.flags == specs[i].tunnel.flags &&
+				  back.tunnel.port == specs[i].tunnel.port &&
 				  addr_equal(&back.addr, &specs[i].addr),
 			  "%zu", i);
 		json_decref(json);
@@ -183,7 +200,8 @@ Test(ctl_proto, rows_go_round)
 			dest_back;
 	struct conn_row conn = {.source = build_addr("2001:db8::1"),
 				.virtual = build_addr("2001:db8::2"),
-				.server = build_addr("2001:db8::3"),
+				.server = build_addr("10.0.0.3"),
+				.server_af = AF_INET, /* in a tunnel */
 				.sport = htons(1),
 				.vport = htons(2),
 				.dport = htons(3),
@@ -285,6 +303,7 @@ static int read_as(enum kind kind, const json_t *json, struct error *err)
 
 #define WEB    "\"protocol\":\"tcp\",\"address\":\"10.0.0.1\",\"port\":80"
 #define GROUP  "\"fwmark\":7,\"scheduler\":\"rr\""
+#define TUN    "{\"address\":\"10.0.0.1\",\"method\":\"tun\","
 #define CLIENT "\"protocol\":\"tcp\",\"source\":\"10.0.0.1\",\"sport\":1"
 
 static const struct {
@@ -349,7 +368,22 @@ static const struct {
 	{SERVER, "{\"address\":\"10.0.0.1\",\"upper\":9223372036854775807}",
 	 "server: 'upper' must be a whole number 0..4294967295"},
 	{SERVER, "{\"address\":\"10.0.0.1\",\"method\":\"proxy\"}",
-	 "server: 'method' must be nat, dr or tun"},
+	 "server: 'method' must be nat, dr, tun or fullnat"},
+	{SERVER, "{\"address\":\"10.0.0.1\",\"method\":\"dr\",\"tunnel\":\"ipip\"}",
+	 "server: unknown member 'tunnel'"},
+	{SERVER, TUN "\"tunnel\":\"vxlan\"}", "server: 'tunnel' must be ipip, gue or gre"},
+	{SERVER, TUN "\"tunnel\":\"gue\"}", "server: 'tunnel': gue needs a tunnel_port"},
+	{SERVER, TUN "\"tunnel\":\"gue\",\"tunnel_port\":0}",
+	 "server: 'tunnel': gue needs a tunnel_port"},
+	{SERVER, TUN "\"tunnel\":\"gue\",\"tunnel_port\":65536}",
+	 "server: 'tunnel_port' must be a whole number 0..65535"},
+	{SERVER, TUN "\"tunnel_port\":6080}", "server: 'tunnel_port': only gue has a port"},
+	{SERVER, TUN "\"tunnel_checksum\":\"full\"}",
+	 "server: 'tunnel_checksum': ipip has no checksum"},
+	{SERVER, TUN "\"tunnel\":\"gre\",\"tunnel_checksum\":\"remote\"}",
+	 "server: 'tunnel_checksum': only gue can leave it to the receiver"},
+	{SERVER, TUN "\"tunnel\":\"gre\",\"tunnel_checksum\":\"half\"}",
+	 "server: 'tunnel_checksum' must be none, full or remote"},
 	{SERVER, "{\"address\":\"10.0.0.1\",\"wieght\":1}", "server: unknown member 'wieght'"},
 	{FLOW, "{" CLIENT "}", "flow: 'destination' is missing"},
 	{FLOW, "{" CLIENT ",\"destination\":\"fd00::1\"}",

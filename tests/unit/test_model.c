@@ -120,6 +120,51 @@ Test(model, service_by_address_field_by_field)
 	conf_free(conf);
 }
 
+/* Servers take tunnel keys over one by one, but none over a type of their own; and IPv4 and IPv6 go
+ * in either. */
+Test(model, tunnels_field_by_field)
+{
+	static const struct {
+		const char *addr;
+		struct tunnel tunnel;
+	} rows[] = {
+		{"10.2.0.1", {TUNNEL_GUE, TUNNEL_REMCSUM, 6080}},
+		{"fd00:2::1", {TUNNEL_GUE, TUNNEL_REMCSUM, 6081}},
+		{"10.2.0.2", {TUNNEL_GUE, TUNNEL_CSUM, 6080}},
+		{"10.2.0.3", {TUNNEL_IPIP, 0, 0}},
+		{"10.2.0.4", {TUNNEL_GRE, TUNNEL_CSUM, 0}},
+		{"10.2.0.5", {TUNNEL_GUE, 0, 7}},
+	};
+	struct conf *conf =
+		parse("services = ( { protocol = \"tcp\"; address = \"10.0.0.1\"; port = 80;\n"
+		      "method = \"tun\"; tunnel = \"gue\"; tunnel_port = 6080; tunnel_checksum = "
+		      "\"remote\";\n"
+		      "servers = ( { address = \"10.2.0.1\"; },\n"
+		      "{ address = \"fd00:2::1\"; tunnel_port = 6081; },\n"
+		      "{ address = \"10.2.0.2\"; tunnel_checksum = \"full\"; },\n"
+		      "{ address = \"10.2.0.3\"; tunnel = \"ipip\"; },\n"
+		      "{ address = \"10.2.0.4\"; tunnel = \"gre\"; tunnel_checksum = \"full\"; },\n"
+		      "{ address = \"10.2.0.5\"; tunnel = \"gue\"; tunnel_port = 7; },\n"
+		      "{ address = \"10.2.0.6\"; method = \"nat\"; } ); } );");
+	const struct service_conf *service = conf->services;
+	const struct tunnel *tunnel;
+
+	cr_assert_eq(service->servers_len, 7);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		tunnel = &service->servers[i].tunnel;
+		cr_assert_eq(service->servers[i].method, FORWARD_TUN, "%s", rows[i].addr);
+		cr_assert_eq(service->servers[i].af, build_af(rows[i].addr), "%s", rows[i].addr);
+		cr_assert(tunnel->type == rows[i].tunnel.type &&
+				  tunnel->flags == rows[i].tunnel.flags &&
+				  ntohs(tunnel->port) == rows[i].tunnel.port,
+			  "%s: %d %d %d", rows[i].addr, tunnel->type, tunnel->flags,
+			  ntohs(tunnel->port));
+	}
+	tunnel = &service->servers[6].tunnel;
+	cr_assert(!tunnel->type && !tunnel->flags && !tunnel->port);
+	conf_free(conf);
+}
+
 Test(model, service_by_mark_field_by_field)
 {
 	struct conf *conf = parse(

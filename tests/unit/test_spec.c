@@ -104,6 +104,12 @@ Test(spec, names)
 	cr_assert_str_eq(forward_method_title(FORWARD_NAT), "Masq");
 	cr_assert_str_eq(forward_method_title(FORWARD_DR), "Route");
 	cr_assert_str_eq(forward_method_title(FORWARD_TUN), "Tunnel");
+	cr_assert_str_eq(tunnel_type_name(TUNNEL_IPIP), "ipip");
+	cr_assert_str_eq(tunnel_type_name(TUNNEL_GUE), "gue");
+	cr_assert_str_eq(tunnel_type_name(TUNNEL_GRE), "gre");
+	cr_assert_str_eq(tunnel_checksum_name(0), "none");
+	cr_assert_str_eq(tunnel_checksum_name(TUNNEL_CSUM), "full");
+	cr_assert_str_eq(tunnel_checksum_name(TUNNEL_REMCSUM), "remote");
 	cr_assert_eq(netmask_full(AF_INET), 0xffffffff);
 	cr_assert_eq(netmask_full(AF_INET6), 128);
 }
@@ -125,4 +131,32 @@ Test(spec, reasons_have_names)
 	cr_assert_str_eq(reason_name(REASON_HEADER), "header");
 	cr_assert_str_eq(reason_name(REASON_NO_SERVER), "no_server");
 	cr_assert_str_eq(reason_name(REASON_NO_CONN), "no_conn");
+}
+
+/* Every kind of tunnel with every checksum, with a port and without. */
+Test(spec, tunnels_that_cannot_be)
+{
+	static const char *const faults[TUNNEL_MAX][3][2] = {
+		[TUNNEL_IPIP] = {{NULL, "tunnel_port"},
+				 {"tunnel_checksum", "tunnel_port"},
+				 {"tunnel_checksum", "tunnel_port"}},
+		[TUNNEL_GUE] = {{"tunnel", NULL}, {"tunnel", NULL}, {"tunnel", NULL}},
+		[TUNNEL_GRE] = {{NULL, "tunnel_port"},
+				{NULL, "tunnel_port"},
+				{"tunnel_checksum", "tunnel_port"}},
+	};
+
+	for (uint8_t type = 0; type < TUNNEL_MAX; type++) {
+		for (uint8_t flags = 0; flags <= TUNNEL_REMCSUM; flags++) {
+			for (uint16_t port = 0; port <= 1; port++) {
+				const char *want = faults[type][flags][port], *why = NULL;
+				struct tunnel tunnel = {type, flags, htons(port)};
+				const char *got = tunnel_fault(&tunnel, &why);
+
+				cr_expect_str_eq(got ? got : "", want ? want : "", "%d %d %d", type,
+						 flags, port);
+				cr_expect_eq(!got, !why);
+			}
+		}
+	}
 }

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DAEMON_DECIDING_H
+#define DAEMON_DECIDING_H
+
+#include "conf/conf.h"
+#include "lvs/direct.h"
+
+/* What workers decide by, beside services and connections: settings, FULLNAT's local endpoints, the
+ * stand-ins for cache_bypass. Control thread. */
+struct deciding;
+
+/* NULL without memory. */
+struct deciding *deciding_new(const struct director_conf *conf);
+
+/* The connections must be gone: some may refer to a stand-in. */
+void deciding_free(struct deciding *deciding);
+
+/* Takes over what @conf can change while workers run. */
+void deciding_set(struct deciding *deciding, const struct director_conf *conf);
+
+/* Looks at this machine's interfaces again, once a second; @now: ms. */
+void deciding_observe(struct deciding *deciding, uint64_t now);
+
+const struct locals *deciding_locals(const struct deciding *deciding);
+
+/* Fills in its part of @direct. */
+void deciding_fill(struct deciding *deciding, struct direct *direct);
+
+#endif

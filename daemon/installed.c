@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What is in the kernel, kept in step with what services and servers want. The one idea: the whole
+ * wanted ruleset is made anew and compared with the last one, so no change can be forgotten.
+ * Control thread.
+ */
+#include "daemon/installed.h"
+#include "daemon/wanted.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct installed {
+	struct rules_input params; /* all but services and servers */
+	struct ruleset *ruleset;   /* NULL: nothing is installed */
+};
+
+struct installed *installed_new(const struct director_conf *conf, enum queue_method method,
+				unsigned int queues, bool tproxy, uint32_t seed)
+{
+	struct installed *installed = calloc(1, sizeof(*installed));
+
+	if (!installed)
+		return NULL;
+	installed->params = (struct rules_input){
+		.table = conf->table,
+		.method = method,
+		.first_queue = conf->first_queue,
+		.queues = (uint16_t)queues,
+		.mark_mask = conf->mark_mask,
+		.seed = seed,
+		.tproxy = tproxy,
+		.locals = conf->locals.items,
+		.locals_len = conf->locals.len,
+	};
+	return installed;
+}
+
+void installed_free(struct installed *installed)
+{
+	if (!installed)
+		return;
+	ruleset_free(installed->ruleset);
+	free(installed);
+}
+
+static int want_service(struct service *svc, void *data)
+{
+	wanted_service(data, &svc->key, svc->matches, svc->matches_len);
+	return 0;
+}
+
+/*
+ * The matches of a server in the trash are those that its service has now, if it is there. If the
+ * service is gone, its packets come to the queue as long as it has connections: as in IPVS these
+ * meet silence until it is back, not an answer of the director's own stack.
+ */
+static void want_server(const struct dest *dest, void *data)
+{
+	const struct service *svc = atomic_load_explicit(&dest->svc, memory_order_relaxed);
+
+	if (!svc && atomic_load_explicit(&dest->refs, memory_order_relaxed) > 1)
+		wanted_service(data, &dest->vs, NULL, 0);
+	if (!dest->answers)
+		return;
+	wanted_server(data, &dest->vs, svc ? svc->matches : NULL, svc ? svc->matches_len : 0,
+		      dest->af, &dest->addr, dest->port);
+}
+
+static struct ruleset *ruleset_wanted(const struct installed *installed,
+				      const struct services *services, struct error *err)
+{
+	struct wanted wanted = {0};
+
+	rcu_read_lock();
+	services_each(services, want_service, &wanted);
+	rcu_read_unlock();
+	services_each_dest(services, want_server, &wanted);
+	return wanted_ruleset(&wanted, &installed->params, err);
+}
+
+int installed_update(struct installed *installed, const struct services *services,
+		     struct error *err)
+{
+	struct ruleset *ruleset = ruleset_wanted(installed, services, err);
+	int ret = -ENOENT;
+
+	if (!ruleset)
+		return -EINVAL;
+	if (installed->ruleset)
+		ret = ruleset_update(installed->ruleset, ruleset, err);
+	if (ret == -ENOENT)
+		ret = ruleset_install(ruleset, err);
+	if (ret) {
+		ruleset_free(ruleset);
+		return ret;
+	}
+	ruleset_free(installed->ruleset);
+	installed->ruleset = ruleset;
+	return 0;
+}
+
+void installed_withdraw(struct installed *installed)
+{
+	if (installed->ruleset)
+		(void)ruleset_remove(installed->params.table, NULL);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef LVS_LOCALS_H
+#define LVS_LOCALS_H
+
+#include "lvs/addr.h"
+
+/*
+ * The director's own addresses and ports that FULLNAT sends from. Each family's are thought of as
+ * one row of (address, port) endpoints, so that a running number goes through all of them before
+ * one comes again. Constant after it was made; any thread.
+ */
+struct locals;
+
+struct locals_addr {
+	uint8_t af;
+	union addr addr;
+};
+
+/* A copy of @addrs, of both families, with ports @first .. @last (host order, both included) of
+ * each. NULL without memory. */
+struct locals *locals_new(const struct locals_addr *addrs, size_t len, uint16_t first,
+			  uint16_t last);
+void locals_free(struct locals *locals);
+
+/* How many endpoints the family has; 0 also if @locals is NULL. */
+uint64_t locals_count(const struct locals *locals, uint8_t af);
+
+/* Endpoint number @n, modulo their count, which must not be 0. */
+void locals_get(const struct locals *locals, uint8_t af, uint64_t n, union addr *addr,
+		__be16 *port);
+
+/* Is this one of the addresses? */
+bool locals_has(const struct locals *locals, uint8_t af, const union addr *addr);
+
+#endif

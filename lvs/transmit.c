@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * How decided packets leave. The one idea: what the kernel would route as we want it goes back to
+ * it with a verdict; what it would not - to a neighbour that the destination address does not name,
+ * inside a tunnel, from an address that would be a martian - leaves as this machine's own packet,
+ * by a rule after the queue (mark_send()) or through the outbox. So direct routing and tunnels need
+ * no forwarding, no policy route and no exception from rp_filter. Workers, under RCU.
+ */
+#include "lvs/transmit.h"
+#include "lvs/icmp.h"
+
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
+
+#define TUNNEL_MTU_MIN 68u /* RFC 791; as in __ip_vs_get_out_rt() */
+
+static struct verdict drop(struct direct *d, enum reason reason)
+{
+	stat_add(&d->stats->reasons[reason], 1);
+	return (struct verdict){.action = VERDICT_DROP};
+}
+
+struct verdict transmit_error(struct direct *d, struct pkt *pkt, enum reason reason, uint8_t type,
+			      uint8_t code, uint32_t info)
+{
+	struct outgoing *out;
+	uint8_t *buf;
+	size_t len;
+
+	out = outbox_add_error(d->outbox, &buf);
+	if (!out)
+		return drop(d, reason);
+	len = icmp_error_build(buf, pkt->data, pkt->len, type, code, info);
+	if (!len) {
+		outbox_undo(d->outbox);
+		return drop(d, reason);
+	}
+	out->af = pkt->flow.af;
+	out->hop = pkt->flow.saddr;
+	out->parts[1] = (struct iovec){buf, len};
+	return drop(d, reason);
+}
+
+bool transmit_expired(struct direct *d, struct pkt *pkt, struct verdict *verdict)
+{
+	if (pkt->hook == HOOK_OUTPUT || pkt_ttl(pkt) > 1)
+		return false;
+	*verdict =
+		pkt->flow.af == AF_INET6
+			? transmit_error(d, pkt, REASON_TTL, ICMP6_TIME_EXCEEDED,
+					 ICMP6_TIME_EXCEED_TRANSIT, 0)
+			: transmit_error(d, pkt, REASON_TTL, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
+	return true;
+}
+
+static struct verdict too_big(struct direct *d, struct pkt *pkt, uint32_t mtu)
+{
+	if (pkt->flow.af == AF_INET6)
+		return transmit_error(d, pkt, REASON_TOO_BIG, ICMP6_PACKET_TOO_BIG, 0, mtu);
+	return transmit_error(d, pkt, REASON_TOO_BIG, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu);
+}
+
+static struct verdict no_route(struct direct *d, struct pkt *pkt)
+{
+	if (pkt->flow.af == AF_INET6)
+		return transmit_error(d, pkt, REASON_NO_ROUTE, ICMP6_DST_UNREACH,
+				      ICMP6_DST_UNREACH_ADDR, 0);
+	return transmit_error(d, pkt, REASON_NO_ROUTE, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
+}
+
+/* Must the sender make it smaller? Not if it came in fragments (no interface of ours takes so large
+ * a packet in one piece), and never an ICMP error: it is small enough, or nobody could be told. */
+static bool must_shrink(const struct direct *d, const struct pkt *pkt, uint32_t mtu)
+{
+	if (pkt->len <= mtu || pkt->icmp_error || !pkt_whole(pkt))
+		return false;
+	return pkt->flow.af == AF_INET || pkt->len <= setting(&d->settings->mtu_max);
+}
+
+struct verdict transmit_forward(struct direct *d, struct pkt *pkt)
+{
+	(void)d;
+	(void)pkt;
+	return (struct verdict){.action = VERDICT_ACCEPT, .mangled = true};
+}
+
+struct verdict transmit_own(struct direct *d, struct pkt *pkt)
+{
+	struct outgoing *out;
+
+	if (pkt->hook == HOOK_OUTPUT) /* the kernel sees the new addresses and routes anew */
+		return (struct verdict){.action = VERDICT_ACCEPT, .mangled = true};
+	/* The rule sets DF in what it sends, so what may be cut is sent by ourselves. */
+	if (pkt_whole(pkt) || pkt->gso)
+		return (struct verdict){.action = VERDICT_ACCEPT,
+					.mangled = true,
+					.set_mark = true,
+					.mark = (pkt->mark & ~d->mark_mask) |
+						mark_send(d->mark_mask)};
+	out = outbox_add(d->outbox);
+	if (!out)
+		return drop(d, REASON_OUTBOX);
+	pkt_ttl_decrease(pkt);
+	out->af = pkt->flow.af;
+	out->hop = pkt->flow.daddr;
+	out->parts[1] = (struct iovec){pkt->data, pkt->len};
+	return (struct verdict){.action = VERDICT_STOLEN};
+}
+
+struct verdict transmit_dest(struct direct *d, struct dest *dest, struct pkt *pkt)
+{
+	const struct route *route = dest_route(d, dest);
+	struct outgoing *out;
+	struct verdict verdict;
+
+	if (!route)
+		return no_route(d, pkt);
+	if (route->local)
+		return (struct verdict){.action = VERDICT_ACCEPT};
+	if (transmit_expired(d, pkt, &verdict))
+		return verdict;
+	if (must_shrink(d, pkt, route->mtu))
+		return too_big(d, pkt, route->mtu);
+	out = outbox_add(d->outbox);
+	if (!out)
+		return drop(d, REASON_OUTBOX);
+	pkt_sum(pkt);
+	if (pkt->hook != HOOK_OUTPUT)
+		pkt_ttl_decrease(pkt);
+	out->af = dest->af;
+	out->hop = dest->addr;
+	out->mtu = route->mtu;
+	out->parts[1] = (struct iovec){pkt->data, pkt->len};
+	return (struct verdict){.action = VERDICT_STOLEN};
+}
+
+/* The packet in its tunnel into @out; -errno: it cannot be. */
+static int tunnel_fill(struct direct *d, const struct dest *dest, const struct route *route,
+		       struct pkt *pkt, struct outgoing *out)
+{
+	const struct tunnel_out how = {
+		.tunnel = dest_tunnel(dest),
+		.af = dest->af,
+		.saddr = route->saddr,
+		.daddr = dest->addr,
+		.df = setting(&d->settings->pmtu_disc),
+		.port_min = (uint16_t)setting(&d->settings->port_min),
+		.port_max = (uint16_t)setting(&d->settings->port_max),
+		.seed = d->seed,
+	};
+	int len = tunnel_encap(&how, pkt, out->head);
+
+	if (len < 0)
+		return len;
+	out->af = dest->af;
+	out->hop = dest->addr;
+	out->mtu = route->mtu;
+	out->parts[0] = (struct iovec){out->head, (size_t)len};
+	out->parts[1] = (struct iovec){pkt->data, pkt->len};
+	return 0;
+}
+
+struct verdict transmit_tunnel(struct direct *d, struct dest *dest, struct pkt *pkt)
+{
+	const struct tunnel tunnel = dest_tunnel(dest);
+	const struct route *route = dest_route(d, dest);
+	struct outgoing *out;
+	struct verdict verdict;
+	size_t overhead;
+
+	if (!route)
+		return no_route(d, pkt);
+	if (route->local)
+		return (struct verdict){.action = VERDICT_ACCEPT};
+	if (transmit_expired(d, pkt, &verdict))
+		return verdict;
+	overhead = tunnel_overhead(&tunnel, dest->af, pkt->csum_partial);
+	if (route->mtu < overhead + TUNNEL_MTU_MIN)
+		return drop(d, REASON_TOO_BIG);
+	if ((pkt->flow.af == AF_INET6 || setting(&d->settings->pmtu_disc)) &&
+	    must_shrink(d, pkt, route->mtu - (uint32_t)overhead))
+		return too_big(d, pkt, route->mtu - (uint32_t)overhead);
+	out = outbox_add(d->outbox);
+	if (!out)
+		return drop(d, REASON_OUTBOX);
+	if (pkt->hook != HOOK_OUTPUT)
+		pkt_ttl_decrease(pkt);
+	if (tunnel_fill(d, dest, route, pkt, out)) {
+		d->outbox->len--;
+		return drop(d, REASON_TOO_BIG);
+	}
+	return (struct verdict){.action = VERDICT_STOLEN};
+}

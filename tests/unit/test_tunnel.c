@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* lvs/tunnel.c: what goes before a packet in each kind of tunnel, by literals (which scapy dissects
+ * alike) and by what a receiver makes of it; and the way back from a quote that is cut anywhere. */
+#include "lvs/tunnel.h"
+#include "tests/unit/pkt_build.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+
+#define C4 "10.1.0.2"
+#define V4 "10.1.0.100"
+#define C6 "fd00:1::2"
+#define V6 "fd00:1::100"
+#define D4 "10.2.0.1" /* the director's and the real server's end */
+#define R4 "10.2.0.11"
+#define D6 "fd00:2::1"
+#define R6 "fd00:2::11"
+
+#define LEN(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+#define GUE_PORT 6080
+
+static const struct {
+	const char *name;
+	uint8_t type, flags;
+	size_t bytes; /* between the two IP headers */
+} kinds[] = {
+	{"ipip", TUNNEL_IPIP, 0, 0},
+	{"gue", TUNNEL_GUE, 0, 12},
+	{"gue csum", TUNNEL_GUE, TUNNEL_CSUM, 12},
+	{"gue remcsum", TUNNEL_GUE, TUNNEL_REMCSUM, 12},
+	{"gre", TUNNEL_GRE, 0, 4},
+	{"gre csum", TUNNEL_GRE, TUNNEL_CSUM, 8},
+};
+
+static const struct build inners[] = {
+	{.protocol = IPPROTO_TCP, FROM_TO(C4, 4000, V4, 80), .flags = PKT_SYN, .tcp_options = 5},
+	{.protocol = IPPROTO_TCP, FROM_TO(C4, 4000, V4, 80), .ip_options = 3, .payload = 1401},
+	{.protocol = IPPROTO_UDP, FROM_TO(C4, 4000, V4, 53), .payload = 33},
+	{.protocol = IPPROTO_UDP, FROM_TO(C4, 4000, V4, 53), .no_sum = true},
+	{.protocol = IPPROTO_ICMP, .saddr = C4, .daddr = V4, .type = 8, .payload = 7},
+	{.protocol = IPPROTO_TCP, FROM_TO(C6, 4000, V6, 80), .flags = PKT_SYN, .payload = 5},
+	{.protocol = IPPROTO_UDP,
+	 FROM_TO(C6, 4000, V6, 53),
+	 .ext = {IPPROTO_DSTOPTS},
+	 .ext_len = 1,
+	 .payload = 1200},
+	{.protocol = IPPROTO_ICMPV6, .saddr = C6, .daddr = V6, .type = 128},
+	{.protocol = IPPROTO_TCP, FROM_TO(C4, 4000, V4, 80), .payload = 9, .partial = true},
+	{.protocol = IPPROTO_UDP, FROM_TO(C4, 4000, V4, 53), .payload = 10, .partial = true},
+	{.protocol = IPPROTO_TCP, FROM_TO(C6, 4000, V6, 80), .payload = 100, .partial = true},
+	{.protocol = IPPROTO_UDP,
+	 FROM_TO(C6, 4000, V6, 53),
+	 .ext = {IPPROTO_HOPOPTS},
+	 .ext_len = 1,
+	 .payload = 11,
+	 .partial = true},
+};
+
+static struct tunnel_out out_to(uint8_t type, uint8_t flags, uint8_t af)
+{
+	return (struct tunnel_out){
+		.tunnel = {.type = type,
+			   .flags = flags,
+			   .port = type == TUNNEL_GUE ? htons(GUE_PORT) : 0},
+		.af = af,
+		.saddr = build_addr(af == AF_INET6 ? D6 : D4),
+		.daddr = build_addr(af == AF_INET6 ? R6 : R4),
+		.df = true,
+		.port_min = 32768,
+		.port_max = 60999,
+		.seed = 7,
+	};
+}
+
+static struct pkt parsed(uint8_t *bytes, const struct build *b)
+{
+	struct pkt pkt = {.data = bytes, .csum_partial = b->partial};
+
+	pkt.len = (uint32_t)build_packet(bytes, b);
+	cr_assert(pkt_parse(&pkt) == REASON_NONE);
+	return pkt;
+}
+
+/* The whole packet as it leaves: header block and inner packet. */
+static size_t encap(uint8_t *whole, const struct tunnel_out *out, struct pkt *pkt)
+{
+	uint8_t head[TUNNEL_HEAD_MAX];
+	int len = tunnel_encap(out, pkt, head);
+
+	cr_assert(len > 0);
+	memcpy(whole, head, (size_t)len);
+	memcpy(whole + len, pkt->data, pkt->len);
+	return (size_t)len + pkt->len;
+}
+
+static uint32_t get_be32(const uint8_t *at)
+{
+	return (uint32_t)get_be16(at) << 16 | get_be16(at + 2);
+}
+
+/* What a receiver does with a GUE header, as the kernel's gue_udp_recv(): returns the length of all
+ * that it skips. */
+static size_t receive_gue(uint8_t *udp, size_t len, const char *name, const struct build *inner)
+{
+	size_t words = udp[8] & 0x1f;
+	uint8_t *pkt = udp + 12 + 4 * words;
+
+	cr_expect(udp[8] >> 5 == 0, "%s: version, control", name);
+	cr_expect(get_be16(udp + 2) == GUE_PORT, "%s: port", name);
+	cr_expect(get_be16(udp + 4) == len, "%s: UDP length", name);
+	cr_expect(udp[9] == (build_af(inner->saddr) == AF_INET6 ? 41 : 4), "%s: protocol", name);
+	if (words) {
+		size_t start = get_be16(udp + 16), check = get_be16(udp + 18);
+
+		cr_expect(get_be16(udp + 10) == 1 && words == 2, "%s: flags", name);
+		cr_expect(get_be32(udp + 12) == 0x80000000, "%s: private flags", name);
+		len -= 12 + 4 * words;
+		cr_assert(start < check && check + 2 <= len, "%s: remcsum", name);
+		put_be16(pkt + check, ~sum_words(0, pkt + start, len - start));
+	} else {
+		cr_expect(get_be16(udp + 10) == 0, "%s: flags", name);
+	}
+	return 12 + 4 * words;
+}
+
+static size_t receive_gre(uint8_t *gre, size_t len, const char *name, const struct build *inner,
+			  bool csum)
+{
+	cr_expect(get_be16(gre) == (csum ? 0x8000 : 0), "%s: flags", name);
+	cr_expect(get_be16(gre + 2) == (build_af(inner->saddr) == AF_INET6 ? 0x86dd : 0x0800),
+		  "%s: protocol", name);
+	if (!csum)
+		return 4;
+	cr_expect(get_be16(gre + 6) == 0, "%s: reserved", name);
+	cr_expect(sum_words(0, gre, len) == 0xffff, "%s: GRE checksum", name);
+	return 8;
+}
+
+/* Takes the packet out of its tunnel and compares it with what went in. */
+static void receive(uint8_t *whole, size_t len, unsigned int kind, uint8_t af,
+		    const struct build *inner)
+{
+	const char *name = kinds[kind].name;
+	static uint8_t expected[BUILD_MAX];
+	struct layout at = packet_layout(whole);
+	struct build complete = *inner;
+	bool csum = kinds[kind].flags;
+	uint8_t *l4 = whole + at.l4;
+
+	cr_assert(at.end == len, "%s: length", name);
+	cr_assert(at.v6 == (af == AF_INET6));
+	if (!at.v6)
+		cr_expect(sum_words(0, whole, 20) == 0xffff, "%s: outer checksum", name);
+	switch ((enum tunnel_type)kinds[kind].type) {
+	case TUNNEL_GUE:
+		cr_assert(at.protocol == IPPROTO_UDP);
+		cr_expect(!get_be16(l4 + 6) == !csum, "%s: UDP checksum is %x", name,
+			  get_be16(l4 + 6));
+		if (csum)
+			cr_expect(packet_wrong_sum(whole) == NULL, "%s: UDP checksum", name);
+		at.l4 += receive_gue(l4, len - at.l4, name, inner);
+		break;
+	case TUNNEL_GRE:
+		cr_assert(at.protocol == IPPROTO_GRE);
+		at.l4 += receive_gre(l4, len - at.l4, name, inner, csum);
+		break;
+	case TUNNEL_IPIP:
+	case TUNNEL_MAX:
+		cr_assert(at.protocol == (build_af(inner->saddr) == AF_INET6 ? 41 : 4));
+		break;
+	}
+	complete.partial = false;
+	cr_assert(len - at.l4 == build_packet(expected, &complete), "%s: inner length", name);
+	cr_expect_arr_eq(whole + at.l4, expected, len - at.l4, "%s: inner packet", name);
+}
+
+Test(tunnel, gives_every_packet_back)
+{
+	static const uint8_t families[] = {AF_INET, AF_INET6};
+	static uint8_t bytes[BUILD_MAX], whole[BUILD_MAX];
+
+	for (unsigned int k = 0; k < LEN(kinds); k++) {
+		for (size_t i = 0; i < LEN(inners); i++) {
+			for (size_t f = 0; f < LEN(families); f++) {
+				struct tunnel_out out =
+					out_to(kinds[k].type, kinds[k].flags, families[f]);
+				struct pkt pkt = parsed(bytes, &inners[i]);
+				size_t ip = families[f] == AF_INET6 ? 40 : 20, inner = pkt.len, len;
+				bool remote = inners[i].partial && kinds[k].flags == TUNNEL_REMCSUM;
+				size_t head = ip + kinds[k].bytes + (remote ? 8 : 0);
+
+				cr_expect(tunnel_overhead(&out.tunnel, out.af, pkt.csum_partial) ==
+						  head,
+					  "%s, inner %zu: overhead", kinds[k].name, i);
+				len = encap(whole, &out, &pkt);
+				cr_expect(len == head + inner, "%s, inner %zu: length",
+					  kinds[k].name, i);
+				receive(whole, len, k, out.af, &inners[i]);
+			}
+		}
+	}
+}
+
+/* Made with scapy, the source port being 0xabcd. */
+Test(tunnel, writes_the_bytes)
+{
+#define FROM4 "0a020001 0a02000b "
+#define FROM6                                  \
+	"fd000002 00000000 00000000 00000001 " \
+	"fd000002 00000000 00000000 00000011 "
+	static const struct build udp4 = {.protocol = IPPROTO_UDP, FROM_TO(C4, 4000, V4, 53)};
+	static const struct build udp6 = {.protocol = IPPROTO_UDP, FROM_TO(C6, 4000, V6, 53)};
+	static const struct build partial = {
+		.protocol = IPPROTO_UDP, FROM_TO(C4, 4000, V4, 53), .partial = true};
+	static const struct {
+		const char *name;
+		uint8_t type, flags, af;
+		const struct build *inner;
+		const char *head;
+	} rows[] = {
+		{"ipip, 4 in 4", TUNNEL_IPIP, 0, AF_INET, &udp4,
+		 "45000030 00004000 400426bb " FROM4},
+		{"ipip, 6 in 4", TUNNEL_IPIP, 0, AF_INET, &udp6,
+		 "45000044 00000000 40296682 " FROM4},
+		{"ipip, 4 in 6", TUNNEL_IPIP, 0, AF_INET6, &udp4, "60000000 001c0440 " FROM6},
+		{"ipip, 6 in 6", TUNNEL_IPIP, 0, AF_INET6, &udp6, "60000000 00302940 " FROM6},
+		{"gre", TUNNEL_GRE, 0, AF_INET, &udp4,
+		 "45000034 00004000 402f268c " FROM4 "00000800"},
+		{"gre csum", TUNNEL_GRE, TUNNEL_CSUM, AF_INET, &udp4,
+		 "45000038 00004000 402f2688 " FROM4 "80000800 8c800000"},
+		{"gre csum, 6 in 6", TUNNEL_GRE, TUNNEL_CSUM, AF_INET6, &udp6,
+		 "60000000 00382f40 " FROM6 "800086dd 87f20000"},
+		{"gue", TUNNEL_GUE, 0, AF_INET, &udp4,
+		 "4500003c 00004000 401126a2 " FROM4 "abcd17c0 00280000 00040000"},
+		{"gue csum", TUNNEL_GUE, TUNNEL_CSUM, AF_INET, &udp4,
+		 "4500003c 00004000 401126a2 " FROM4 "abcd17c0 00283c7e 00040000"},
+		{"gue csum, 6 in 6", TUNNEL_GUE, TUNNEL_CSUM, AF_INET6, &udp6,
+		 "60000000 003c1140 " FROM6 "abcd17c0 003cd078 00290000"},
+		{"gue remcsum", TUNNEL_GUE, TUNNEL_REMCSUM, AF_INET, &partial,
+		 "45000044 00004000 4011269a " FROM4
+		 "abcd17c0 0030815f 02040001 80000000 0014001a"},
+		{"gue remcsum, nothing due", TUNNEL_GUE, TUNNEL_REMCSUM, AF_INET, &udp4,
+		 "4500003c 00004000 401126a2 " FROM4 "abcd17c0 00283c7e 00040000"},
+	};
+	uint8_t head[TUNNEL_HEAD_MAX], expected[TUNNEL_HEAD_MAX];
+	static uint8_t bytes[BUILD_MAX];
+
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct tunnel_out out = out_to(rows[i].type, rows[i].flags, rows[i].af);
+		struct pkt pkt = parsed(bytes, rows[i].inner);
+		const char *hex = rows[i].head;
+		unsigned int byte;
+		int len, used, at = 0;
+
+		out.port_min = out.port_max = 0xabcd;
+		len = tunnel_encap(&out, &pkt, head);
+		for (; sscanf(hex, "%2x%n", &byte, &used) == 1; hex += used)
+			expected[at++] = (uint8_t)byte;
+		cr_assert(len == at, "%s: %d bytes", rows[i].name, len);
+		cr_expect_arr_eq(head, expected, (size_t)len, "%s", rows[i].name);
+	}
+}
+
+/* ip_vs_prepare_tunneled_skb(): DF where there is one and PMTU is looked for, TTL as it is, and of
+ * ECN all but "congestion experienced". */
+Test(tunnel, takes_over_what_routers_read)
+{
+	static const struct {
+		const char *name;
+		uint8_t af;
+		bool v6, inner_df, df;
+		uint8_t dsfield, ttl;
+		bool want_df;
+		uint8_t want_dsfield;
+	} rows[] = {
+		{"DF", AF_INET, false, true, true, 0x00, 64, true, 0x00},
+		{"no DF inside", AF_INET, false, false, true, 0x00, 64, false, 0x00},
+		{"pmtu_disc off", AF_INET, false, true, false, 0x00, 64, false, 0x00},
+		{"IPv6 inside", AF_INET, true, false, true, 0xb8, 1, false, 0xb8},
+		{"not ECN", AF_INET, false, true, true, 0xb8, 255, true, 0xb8},
+		{"ECT(1)", AF_INET, false, true, true, 0xb9, 7, true, 0xb9},
+		{"ECT(0)", AF_INET6, false, true, true, 0xba, 7, false, 0xba},
+		{"CE", AF_INET, false, true, true, 0xbb, 7, true, 0xba},
+		{"CE, 4 in 6", AF_INET6, false, true, true, 0x03, 7, false, 0x02},
+		{"CE, 6 in 4", AF_INET, true, true, true, 0x5f, 7, false, 0x5e},
+		{"CE, 6 in 6", AF_INET6, true, true, true, 0xff, 7, false, 0xfe},
+	};
+	static const struct build udp4 = {.protocol = IPPROTO_UDP, FROM_TO(C4, 4000, V4, 53)};
+	static const struct build udp6 = {.protocol = IPPROTO_UDP, FROM_TO(C6, 4000, V6, 53)};
+	static uint8_t bytes[BUILD_MAX], head[TUNNEL_HEAD_MAX];
+
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct tunnel_out out = out_to(TUNNEL_IPIP, 0, rows[i].af);
+		struct pkt pkt = parsed(bytes, rows[i].v6 ? &udp6 : &udp4);
+		uint8_t dsfield, ttl;
+		bool df = false;
+
+		if (rows[i].v6) {
+			put_be16(bytes, 0x6000u | rows[i].dsfield << 4 | 0x5);
+			bytes[7] = rows[i].ttl;
+		} else {
+			bytes[1] = rows[i].dsfield;
+			bytes[6] = rows[i].inner_df ? 0x40 : 0;
+			bytes[8] = rows[i].ttl;
+		}
+		out.df = rows[i].df;
+		cr_assert(tunnel_encap(&out, &pkt, head) > 0);
+		if (rows[i].af == AF_INET6) {
+			dsfield = (uint8_t)(get_be16(head) >> 4);
+			ttl = head[7];
+			cr_expect((get_be32(head) & 0xfffff) == 0, "%s: flow label", rows[i].name);
+		} else {
+			dsfield = head[1];
+			df = get_be16(head + 6) == 0x4000;
+			ttl = head[8];
+			cr_expect(get_be16(head + 4) == 0, "%s: identification", rows[i].name);
+			cr_expect(df || get_be16(head + 6) == 0, "%s: offset", rows[i].name);
+		}
+		cr_expect(df == rows[i].want_df, "%s: DF", rows[i].name);
+		cr_expect(dsfield == rows[i].want_dsfield, "%s: %02x", rows[i].name, dsfield);
+		cr_expect(ttl == rows[i].ttl, "%s: TTL %d", rows[i].name, ttl);
+	}
+}
+
+static uint16_t gue_source(const struct tunnel_out *out, uint16_t sport)
+{
+	struct build b = {.protocol = IPPROTO_TCP, FROM_TO(C4, sport, V4, 80)};
+	uint8_t bytes[64], head[TUNNEL_HEAD_MAX];
+	struct pkt pkt = parsed(bytes, &b);
+
+	cr_assert(tunnel_encap(out, &pkt, head) > 0);
+	return get_be16(head + 20);
+}
+
+Test(tunnel, spreads_flows_over_source_ports)
+{
+	struct tunnel_out out = out_to(TUNNEL_GUE, 0, AF_INET);
+	unsigned int used[8] = {0}, moved = 0;
+
+	out.port_min = 1000;
+	out.port_max = 1007;
+	for (uint16_t sport = 1; sport <= 4000; sport++) {
+		uint16_t port = gue_source(&out, sport);
+
+		cr_assert(port >= 1000 && port <= 1007, "port %d", port);
+		cr_assert(port == gue_source(&out, sport), "a flow keeps its port");
+		used[port - 1000]++;
+		out.seed++;
+		moved += port != gue_source(&out, sport);
+		out.seed--;
+	}
+	for (size_t i = 0; i < LEN(used); i++)
+		cr_expect(used[i] > 400 && used[i] < 600, "port %zu: %u flows", i, used[i]);
+	cr_expect(moved > 3000, "the seed matters: %u", moved);
+	out.port_min = 1;
+	out.port_max = 65535;
+	cr_expect(gue_source(&out, 1) > 0);
+}
+
+Test(tunnel, refuses_what_does_not_fit)
+{
+	static const struct build big = {
+		.protocol = IPPROTO_UDP, FROM_TO(C4, 1, V4, 2), .payload = 65535 - 28 - 20 - 12};
+	static uint8_t bytes[BUILD_MAX], before[BUILD_MAX], head[TUNNEL_HEAD_MAX];
+	struct tunnel_out out = out_to(TUNNEL_GUE, TUNNEL_CSUM, AF_INET);
+	struct build partial = big;
+	struct pkt pkt = parsed(bytes, &big);
+
+	cr_expect(tunnel_encap(&out, &pkt, head) == 32, "just fits");
+	partial.payload++;
+	partial.partial = true;
+	pkt = parsed(bytes, &partial);
+	memcpy(before, bytes, pkt.len);
+	cr_expect(tunnel_encap(&out, &pkt, head) == -EMSGSIZE);
+	cr_expect_arr_eq(bytes, before, pkt.len, "nothing is changed");
+	cr_expect(pkt.csum_partial);
+	out = out_to(TUNNEL_GUE, TUNNEL_CSUM, AF_INET6);
+	cr_expect(tunnel_encap(&out, &pkt, head) == 52, "IPv6 does not count its own header");
+	pkt.gso = true;
+	cr_expect(tunnel_encap(&out, &pkt, head) == -EINVAL);
+}
+
+/* The head of what was sent, cut after each byte: what is said must be right, and everything must
+ * be said as soon as it is there. Each quote ends where its memory ends. */
+static void quote_check(const uint8_t *whole, size_t len, const struct tunnel_out *out,
+			const struct build *inner, size_t head, const char *name)
+{
+	uint8_t inner_af = build_af(inner->saddr);
+	size_t ip = out->af == AF_INET6 ? 40 : 20;
+	size_t known = ip + (out->tunnel.type == TUNNEL_GUE   ? 8
+			     : out->tunnel.type == TUNNEL_GRE ? 4
+							      : 0);
+	size_t enough = head + (inner_af == AF_INET6 ? 40 : 20 + 4u * inner->ip_options) + 8;
+
+	for (size_t cut = 0; cut <= len && cut <= enough + 20; cut++) {
+		uint8_t *quote = malloc(cut ? cut : 1);
+		struct tunnel_quote got = {.inner = 4711};
+		int err;
+
+		memcpy(quote, whole, cut);
+		err = tunnel_decap_quote(quote, cut, &got);
+		free(quote);
+		if (cut < known) {
+			cr_expect(err == -EPROTO && got.inner == 4711, "%s, %zu bytes: %d", name,
+				  cut, err);
+			continue;
+		}
+		cr_assert(err == 0, "%s, %zu bytes: %d", name, cut, err);
+		cr_expect(got.af == out->af && addr_equal(&got.saddr, &out->saddr) &&
+				  addr_equal(&got.daddr, &out->daddr),
+			  "%s, %zu bytes: outer header", name, cut);
+		cr_expect(got.tunnel.type == out->tunnel.type &&
+				  got.tunnel.port == out->tunnel.port,
+			  "%s, %zu bytes: tunnel", name, cut);
+		cr_expect(got.inner == (cut >= enough ? head : 0), "%s, %zu bytes: inner at %zu",
+			  name, cut, got.inner);
+		cr_expect(!got.inner || got.inner_af == inner_af, "%s: inner family", name);
+	}
+}
+
+Test(tunnel, reads_its_own_quote)
+{
+	static const uint8_t families[] = {AF_INET, AF_INET6};
+	static uint8_t bytes[BUILD_MAX], whole[BUILD_MAX];
+
+	for (unsigned int k = 0; k < LEN(kinds); k++) {
+		for (size_t i = 0; i < LEN(inners); i++) {
+			for (size_t f = 0; f < LEN(families); f++) {
+				struct tunnel_out out =
+					out_to(kinds[k].type, kinds[k].flags, families[f]);
+				struct pkt pkt = parsed(bytes, &inners[i]);
+				size_t head =
+					tunnel_overhead(&out.tunnel, out.af, pkt.csum_partial);
+				size_t len = encap(whole, &out, &pkt);
+
+				quote_check(whole, len, &out, &inners[i], head, kinds[k].name);
+			}
+		}
+	}
+}
+
+/* Behind the outer header and the inner one, enough zeros. */
+Test(tunnel, takes_no_other_packet_for_a_tunnel)
+{
+#define OUTER(flags, protocol) "4500003c 0000" flags " 40" protocol "0000 " FROM4
+#define INNER		       " 4500001c 00000000 40110000 0a010002 0a010064 0fa00035 00080000"
+	static const struct {
+		const char *name;
+		const char *quote;
+		int err;
+		size_t inner;
+	} rows[] = {
+		{"ipip", OUTER("4000", "04") INNER, 0, 20},
+		{"first fragment", OUTER("2000", "04") INNER, 0, 20},
+		{"second fragment", OUTER("0001", "04") INNER, -EPROTO, 0},
+		{"TCP", OUTER("4000", "06") INNER, -EPROTO, 0},
+		{"options outside", "4600003c 00000000 40040000 " FROM4 "01010100" INNER, -EPROTO,
+		 0},
+		{"version 5", "5500003c 00000000 40040000 " FROM4 INNER, -EPROTO, 0},
+		{"inner version 5", OUTER("4000", "04") " 55" INNER, 0, 0},
+		{"IPv6 in IPIP", OUTER("4000", "29") INNER, 0, 0},
+		{"inner header of 16 bytes", OUTER("4000", "04") "44000000 00000000" INNER, 0, 0},
+		{"gre", OUTER("4000", "2f") "00000800" INNER, 0, 24},
+		{"gre with key", OUTER("4000", "2f") "20000800 00000007" INNER, -EPROTO, 0},
+		{"gre version 1", OUTER("4000", "2f") "00010800" INNER, -EPROTO, 0},
+		{"gre of Ethernet", OUTER("4000", "2f") "00006558" INNER, -EPROTO, 0},
+		{"gue", OUTER("4000", "11") "abcd17c0 00280000 00040000" INNER, 0, 32},
+		{"gue version 1", OUTER("4000", "11") "abcd17c0 00280000 40040000" INNER, -EPROTO,
+		 0},
+		{"gue control", OUTER("4000", "11") "abcd17c0 00280000 20040000" INNER, -EPROTO, 0},
+		{"gue of TCP", OUTER("4000", "11") "abcd17c0 00280000 00060000" INNER, -EPROTO, 0},
+		{"gue with other fields",
+		 OUTER("4000", "11") "abcd17c0 00280000 01040000 00000000" INNER, -EPROTO, 0},
+		{"gue with other flags", OUTER("4000", "11") "abcd17c0 00280000 00044000" INNER,
+		 -EPROTO, 0},
+		{"fragment of IPv6", "60000000 00242c40 " FROM6 "04000001 00000007" INNER, 0, 48},
+		{"later fragment of IPv6", "60000000 00242c40 " FROM6 "04000009 00000007" INNER,
+		 -EPROTO, 0},
+	};
+
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct tunnel_quote got = {0};
+		const char *hex = rows[i].quote;
+		unsigned int byte;
+		uint8_t *quote = malloc(200);
+		size_t len = 0;
+		int used, err;
+
+		for (; sscanf(hex, "%2x%n", &byte, &used) == 1; hex += used)
+			quote[len++] = (uint8_t)byte;
+		quote = realloc(quote, len);
+		err = tunnel_decap_quote(quote, len, &got);
+		free(quote);
+		cr_expect(err == rows[i].err, "%s: %d", rows[i].name, err);
+		cr_expect(got.inner == rows[i].inner, "%s: %zu", rows[i].name, got.inner);
+	}
+}
