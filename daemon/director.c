@@ -284,7 +284,7 @@ static int dest_possible(const struct director *director, const struct service *
 	case FORWARD_TUN:
 		if (moves)
 			return error_set(
-				err, -EINVAL,
+				err, -EOPNOTSUPP,
 				"method %s leaves the packet as it is, so the server's port "
 				"must be the service's, %u",
 				name, ntohs(svc->key.port));
@@ -296,7 +296,7 @@ static int dest_possible(const struct director *director, const struct service *
 					 "service's address family");
 		if (atomic_load_explicit(&svc->flags, memory_order_relaxed) & SERVICE_ONEPACKET)
 			return error_set(
-				err, -EINVAL,
+				err, -EOPNOTSUPP,
 				"method fullnat has to remember a packet's sender, which a "
 				"one-packet service does not");
 		if (!director->caps.dup && director->conf.rules_managed)
