@@ -285,6 +285,12 @@ static int server_read(struct draft *draft, const config_setting_t *at, struct d
 		return reader_fault(draft->reader, group_at(at, "port"),
 				    "port: has no effect in a persistent service of many ports: "
 				    "each packet keeps its own");
+	if ((method == FORWARD_DR || method == FORWARD_TUN) && values.port && spec->key.port &&
+	    values.port != ntohs(spec->key.port))
+		return reader_fault(draft->reader, group_at(at, "port"),
+				    "port: method %s leaves the packet as it is, so it must be the "
+				    "service's, %u",
+				    forward_method_name(method), ntohs(spec->key.port));
 	if (values.lower > values.upper)
 		return reader_fault(draft->reader, group_at(at, "lower"),
 				    "lower: %u is above upper, %u", values.lower, values.upper);

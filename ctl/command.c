@@ -174,8 +174,10 @@ static int read_sched_flags(struct parser *parser)
 static void fix_server(struct command *command)
 {
 	bool changed = command->kind == COMMAND_ADD_SERVER || command->kind == COMMAND_EDIT_SERVER;
+	enum forward_method method = command->server.method;
 
-	if (changed && command->server.method != FORWARD_NAT && !command->service.key.fwmark)
+	if (changed && (method == FORWARD_DR || method == FORWARD_TUN) &&
+	    !command->service.key.fwmark)
 		command->server.port = command->service.key.port;
 	if (command->service.key.fwmark)
 		command->service.key.protocol = 0;

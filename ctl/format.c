@@ -286,8 +286,10 @@ static void print_tunnel_options(FILE *out, const struct tunnel *tunnel)
 void format_save_dest(FILE *out, bool numeric, const struct service_spec *svc,
 		      const struct dest_spec *spec)
 {
-	static const char *const options[FORWARD_MAX] = {
-		[FORWARD_NAT] = "-m", [FORWARD_DR] = "-g", [FORWARD_TUN] = "-i"};
+	static const char *const options[FORWARD_MAX] = {[FORWARD_NAT] = "-m",
+							 [FORWARD_DR] = "-g",
+							 [FORWARD_TUN] = "-i",
+							 [FORWARD_FULLNAT] = "--fullnat"};
 	char end[ENDPOINT_STRLEN];
 
 	fputs("-a ", out);

@@ -177,6 +177,14 @@ static int read_masquerading(struct parser *parser, const char *arg)
 	return 0;
 }
 
+/* nfvs's own; not in the usage, which is ipvsadm's. */
+static int read_fullnat(struct parser *parser, const char *arg)
+{
+	(void)arg;
+	parser->command->server.method = FORWARD_FULLNAT;
+	return 0;
+}
+
 static int read_weight(struct parser *parser, const char *arg)
 {
 	int64_t number;
@@ -369,6 +377,7 @@ const struct option_row option_rows[OPTION_ROWS] = {
 	{"gatewaying", 'g', NONE, OPTION_FORWARD, read_gatewaying},
 	{"ipip", 'i', NONE, OPTION_FORWARD, read_ipip},
 	{"masquerading", 'm', NONE, OPTION_FORWARD, read_masquerading},
+	{"fullnat", '\0', NONE, OPTION_FORWARD, read_fullnat},
 	{"weight", 'w', ONE, OPTION_WEIGHT, read_weight},
 	{"u-threshold", 'x', ONE, OPTION_UPPER, read_upper},
 	{"l-threshold", 'y', ONE, OPTION_LOWER, read_lower},

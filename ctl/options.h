@@ -35,7 +35,7 @@ struct option_row {
 };
 
 #define COMMAND_ROWS 17
-#define OPTION_ROWS  41
+#define OPTION_ROWS  42
 
 extern const struct command_row command_rows[COMMAND_ROWS];
 extern const struct option_row option_rows[OPTION_ROWS];

@@ -99,14 +99,14 @@ static int compare_services(const void *a, const void *b, void *data)
 	return diff ? diff : (int)ntohs(x->port) - (int)ntohs(y->port);
 }
 
+/* As in ipvsadm, where the family does not count: tunnels lead from one to the other, and then an
+ * IPv4 address goes for the first word of an IPv6 one. */
 static int compare_dests(const void *a, const void *b, void *data)
 {
 	const struct dest_spec *x = &((const struct dest_row *)a)->spec;
 	const struct dest_spec *y = &((const struct dest_row *)b)->spec;
-	int diff = (int)x->af - (int)y->af;
+	int diff = compare_addr(x->af, &x->addr, &y->addr, *(compare_fn *)data);
 
-	if (!diff)
-		diff = compare_addr(x->af, &x->addr, &y->addr, *(compare_fn *)data);
 	return diff ? diff : (int)ntohs(x->port) - (int)ntohs(y->port);
 }
 

@@ -18,6 +18,9 @@ void deciding_free(struct deciding *deciding);
 /* Takes over what @conf can change while workers run. */
 void deciding_set(struct deciding *deciding, const struct director_conf *conf);
 
+/* Has any server's dest->near changed since the last call? */
+bool deciding_near(struct deciding *deciding);
+
 /* Looks at this machine's interfaces again, once a second; @now: ms. */
 void deciding_observe(struct deciding *deciding, uint64_t now);
 

@@ -451,6 +451,8 @@ void director_tick(struct director *director)
 		if (!conns_expire(director->conns, now, EXPIRE_BATCH))
 			break;
 	deciding_observe(director->deciding, now);
+	if (deciding_near(director->deciding))
+		system_warn_near(director->services);
 	if (now < director->next_sweep)
 		return;
 	director->next_sweep = now + SWEEP_MS;

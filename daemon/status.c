@@ -125,6 +125,6 @@ json_t *status_json(const struct director *director, const struct workers *worke
 			 "services_runtime", tally.runtime, "servers", tally.servers, "connections",
 			 (json_int_t)conns_count(director_conns(director)), "queues",
 			 queue_rows(workers), "drops",
-			 reasons(workers, REASON_TRUNCATED, REASON_NO_MEMORY), "passed",
+			 reasons(workers, REASON_TRUNCATED, REASON_NO_SERVICE - 1), "passed",
 			 reasons(workers, REASON_NO_SERVICE, REASON_MAX - 1));
 }

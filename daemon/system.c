@@ -1,36 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Kernel settings that the services in use need: IPv4 and IPv6 forwarding. One table says what is
- * needed when; a setting is touched only once a service needs it, logged with its old value, and
- * put back on a clean stop. Control thread.
+ * Kernel settings that the servers in use need. The one idea: a setting is touched only once a
+ * server needs it, logged with its old value, and put back on a clean stop. Only NAT needs any: its
+ * packets are forwarded by the kernel, and where a client comes in by the interface that leads to
+ * the server, the kernel would tell it the short cut (ICMP redirect). What the other methods send
+ * is the director's own. Control thread.
  */
 #include "daemon/system.h"
+#include "daemon/array.h"
+#include "daemon/networks.h"
 #include "lib/log.h"
+#include "lvs/forward.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define NAME_MAX_LEN 64
+
+/* One that was looked at. */
 struct setting {
-	const char *name; /* as sysctl(8) prints it, with '/' for '.' */
-	const char *value;
-	uint8_t af; /* needed once a service of this family exists */
-	const char *why;
+	char name[NAME_MAX_LEN]; /* as sysctl(8) prints it, with '/' for '.' */
+	char old[32];		 /* "": not changed by us */
 };
-
-static const struct setting settings[] = {
-	{"net/ipv4/ip_forward", "1", AF_INET, "packets are forwarded to IPv4 real servers"},
-	{"net/ipv6/conf/all/forwarding", "1", AF_INET6,
-	 "packets are forwarded to IPv6 real servers"},
-};
-
-#define SETTINGS (sizeof(settings) / sizeof(settings[0]))
 
 struct system {
 	bool manage;
-	bool seen[SETTINGS];	/* looked at already */
-	char old[SETTINGS][32]; /* "": not changed by us */
+	struct setting *settings;
+	size_t len, max;
 };
 
 struct system *system_new(bool manage)
@@ -77,69 +75,142 @@ static int sysctl_write(const char *name, const char *value)
 	return ret;
 }
 
-static void setting_apply(struct system *system, size_t i)
+static void setting_apply(const struct system *system, struct setting *setting, const char *wanted,
+			  const char *why)
 {
-	const struct setting *setting = &settings[i];
-	char value[sizeof(system->old[i])] = "";
+	char value[sizeof(setting->old)] = "";
 	int ret;
 
-	system->seen[i] = true;
-	if (sysctl_read(setting->name, value, sizeof(value)) || !strcmp(value, setting->value))
+	if (sysctl_read(setting->name, value, sizeof(value)) || !strcmp(value, wanted))
 		return;
 	if (!system->manage) {
 		log_warn("%s is %s, but %s; set it with: sysctl -w %s=%s", setting->name, value,
-			 setting->why, setting->name, setting->value);
+			 why, setting->name, wanted);
 		return;
 	}
-	ret = sysctl_write(setting->name, setting->value);
+	ret = sysctl_write(setting->name, wanted);
 	if (ret) {
-		log_err("%s is %s and cannot be set to %s: %s; %s", setting->name, value,
-			setting->value, strerror(-ret), setting->why);
+		log_err("%s is %s and cannot be set to %s: %s; %s", setting->name, value, wanted,
+			strerror(-ret), why);
 		return;
 	}
-	log_info("%s set from %s to %s: %s", setting->name, value, setting->value, setting->why);
-	memcpy(system->old[i], value, sizeof(value));
+	log_info("%s set from %s to %s: %s", setting->name, value, wanted, why);
+	memcpy(setting->old, value, sizeof(value));
 }
 
-struct families {
-	bool inet, inet6;
+/* Looks at a setting, the first time that it is asked for. */
+static void need(struct system *system, const char *name, const char *wanted, const char *why)
+{
+	struct setting *setting;
+
+	for (size_t i = 0; i < system->len; i++)
+		if (!strcmp(system->settings[i].name, name))
+			return;
+	if (!array_grow(&system->settings, system->len, &system->max, sizeof(*setting)))
+		return; /* asked again with the next change */
+	setting = &system->settings[system->len++];
+	*setting = (struct setting){0};
+	snprintf(setting->name, sizeof(setting->name), "%s", name);
+	setting_apply(system, setting, wanted, why);
+}
+
+static void need_no_redirects(struct system *system, const char *interface)
+{
+	const char *why = "clients in the network of a NAT server must not be told to go there";
+	char name[NAME_MAX_LEN];
+
+	need(system, "net/ipv4/conf/all/send_redirects", "0", why);
+	snprintf(name, sizeof(name), "net/ipv4/conf/%s/send_redirects", interface);
+	need(system, name, "0", why);
+}
+
+struct look {
+	struct system *system;
+	struct networks *networks;
 };
 
-static int family_note(struct service *svc, void *data)
+static void look_at(const struct look *look, struct dest *dest)
 {
-	struct families *families = data;
+	char interface[IF_NAMESIZE];
+	unsigned int prefix = 0;
 
-	if (svc->key.af == AF_INET)
-		families->inet = true;
+	if (dest->looked_at ||
+	    atomic_load_explicit(&dest->forward, memory_order_relaxed)->method != FORWARD_NAT)
+		return;
+	dest->looked_at = true;
+	if (dest->af == AF_INET6)
+		need(look->system, "net/ipv6/conf/all/forwarding", "1",
+		     "packets are forwarded to IPv6 real servers");
 	else
-		families->inet6 = true;
-	return families->inet && families->inet6;
+		need(look->system, "net/ipv4/ip_forward", "1",
+		     "packets are forwarded to IPv4 real servers");
+	if (!look->networks || networks_own(look->networks, dest->af, &dest->addr))
+		return;
+	prefix = networks_prefix(look->networks, dest->af, &dest->addr, interface);
+	atomic_store_explicit(&dest->near_prefix, (uint8_t)prefix, memory_order_relaxed);
+	if (prefix && dest->af == AF_INET)
+		need_no_redirects(look->system, interface);
+}
+
+static int look_at_service(struct service *svc, void *data)
+{
+	struct dest *dest;
+
+	cds_list_for_each_entry (dest, &svc->dests, list)
+		look_at(data, dest);
+	return 0;
 }
 
 void system_require(struct system *system, const struct services *services)
 {
-	struct families families = {0};
+	struct look look = {system, networks_read()};
 
 	rcu_read_lock();
-	services_each(services, family_note, &families);
+	services_each(services, look_at_service, &look);
 	rcu_read_unlock();
-	for (size_t i = 0; i < SETTINGS; i++)
-		if (!system->seen[i] &&
-		    (settings[i].af == AF_INET ? families.inet : families.inet6))
-			setting_apply(system, i);
+	networks_free(look.networks);
+}
+
+static int warn_near(struct service *svc, void *data)
+{
+	char server[ADDR_STRLEN];
+	struct dest *dest;
+
+	(void)data;
+	cds_list_for_each_entry (dest, &svc->dests, list) {
+		if (atomic_load_explicit(&dest->near, memory_order_relaxed) != NEAR_SEEN)
+			continue;
+		atomic_store_explicit(&dest->near, NEAR_TOLD, memory_order_relaxed);
+		log_warn("NAT server %s and a client of it are in one network: if the server "
+			 "answers "
+			 "the client directly, their connection fails; give the server a route to "
+			 "its own network through the director, or use method dr or fullnat",
+			 addr_format_port(server, dest->af, &dest->addr, dest->port));
+	}
+	return 0;
+}
+
+void system_warn_near(const struct services *services)
+{
+	rcu_read_lock();
+	services_each(services, warn_near, NULL);
+	rcu_read_unlock();
 }
 
 void system_free(struct system *system)
 {
 	if (!system)
 		return;
-	for (size_t i = 0; i < SETTINGS; i++) {
-		if (!system->old[i][0])
+	for (size_t i = 0; i < system->len; i++) {
+		const struct setting *setting = &system->settings[i];
+
+		if (!setting->old[0])
 			continue;
-		if (sysctl_write(settings[i].name, system->old[i]))
-			log_warn("%s cannot be put back to %s", settings[i].name, system->old[i]);
+		if (sysctl_write(setting->name, setting->old))
+			log_warn("%s cannot be put back to %s", setting->name, setting->old);
 		else
-			log_info("%s put back to %s", settings[i].name, system->old[i]);
+			log_info("%s put back to %s", setting->name, setting->old);
 	}
+	free(system->settings);
 	free(system);
 }

@@ -11,8 +11,11 @@ struct system;
  * command that sets it. NULL without memory. */
 struct system *system_new(bool manage);
 
-/* Looks at what the present services need. Cheap when nothing new is needed. */
+/* Looks at what servers need that were not looked at yet, and notes which network each is in. */
 void system_require(struct system *system, const struct services *services);
+
+/* Warns, once for each server, of NAT servers that have had clients in their own network. */
+void system_warn_near(const struct services *services);
 
 /* Puts back what system_require() changed, and frees. */
 void system_free(struct system *system);

@@ -16,6 +16,9 @@ struct service;
 			    */
 #define DEST_OVERLOAD 0x2u /* between upper and lower threshold (IP_VS_DEST_F_OVERLOAD) */
 
+#define NEAR_SEEN 1u /* and the administrator is to be told */
+#define NEAR_TOLD 2u
+
 /* Packets and bytes both ways, and connections scheduled. Added to by all workers, relaxed. */
 struct traffic {
 	_Atomic uint64_t conns, in_pkts, out_pkts, in_bytes, out_bytes;
@@ -40,8 +43,9 @@ struct dest {
 	const struct forward *_Atomic forward;
 	_Atomic int32_t weight;
 	_Atomic uint32_t upper, lower;
-	_Atomic uint32_t tunnel; /* see dest_tunnel() */
-	_Atomic uint32_t flags;	 /* DEST_* */
+	_Atomic uint8_t near_prefix; /* length of the prefix of its network, if it is ours too */
+	_Atomic uint32_t tunnel;     /* see dest_tunnel() */
+	_Atomic uint32_t flags;	     /* DEST_* */
 	/* changed by workers */
 	_Atomic uint32_t active, inactive, persistent; /* connections; persistent: templates */
 	_Atomic uint32_t refs;			       /* one for the list or trash, one a conn */
@@ -49,8 +53,10 @@ struct dest {
 	struct route_entry *_Atomic route; /* lvs/route.c's; under RCU */
 	_Atomic uint32_t pmtu;		   /* bytes, learned from a router; 0: none */
 	_Atomic uint64_t pmtu_until;	   /* ms */
+	_Atomic uint8_t near;		   /* NAT: has had a client in its own network, NEAR_* */
 	_Atomic uint64_t local_next;	   /* FULLNAT: number of the local endpoint to try first */
 	/* control thread */
+	bool looked_at;	       /* by daemon/system.c */
 	bool answers;	       /* has, or had, connections whose answers come back through here */
 	bool from_file;	       /* the configuration file asks for it */
 	struct service_key vs; /* whose it is or was: identity in the trash */

@@ -15,7 +15,7 @@ struct direct {
 	struct services *services;
 	struct conns *conns;
 	const struct proto_timeouts *timeouts;
-	const struct settings *settings;
+	struct settings *settings;
 	struct bypass *bypass; /* NULL: no cache_bypass */
 	struct router *router; /* its own */
 	struct outbox *outbox; /* its own; empty when a batch begins */

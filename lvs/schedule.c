@@ -107,6 +107,29 @@ static void account_conn(struct service *svc, struct dest *dest)
 	atomic_fetch_add_explicit(&svc->traffic.conns, 1, memory_order_relaxed);
 }
 
+/* Does the client live in the NAT server's own network? Its server may then answer it directly,
+ * past the director, and the client would not know the answer: noted for the control thread to
+ * warn. */
+static void note_near(struct direct *d, const struct pkt *pkt, struct dest *dest)
+{
+	uint8_t prefix = atomic_load_explicit(&dest->near_prefix, memory_order_relaxed);
+	const struct flow *flow = &pkt->flow;
+	union addr client, server;
+	uint32_t mask = prefix;
+
+	if (!prefix || pkt->hook != HOOK_PREROUTING ||
+	    atomic_load_explicit(&dest->near, memory_order_relaxed))
+		return;
+	if (flow->af == AF_INET)
+		mask = htonl(UINT32_MAX << (32 - prefix));
+	client = addr_network(flow->af, &flow->saddr, mask);
+	server = addr_network(flow->af, &dest->addr, mask);
+	if (!addr_equal(&client, &server))
+		return;
+	atomic_store_explicit(&dest->near, NEAR_SEEN, memory_order_relaxed);
+	atomic_store_explicit(&d->settings->near, 1, memory_order_relaxed);
+}
+
 /* Who gets the flow, at which port, and because of which template; SCHEDULED, or why nobody does.
  */
 struct choice {
@@ -172,5 +195,7 @@ enum scheduled conn_schedule(struct direct *d, struct service *svc, const struct
 		conn_touch(choice.template, d->now);
 	if ((*out)->forward->method != FORWARD_BYPASS)
 		account_conn(svc, choice.dest);
+	if ((*out)->forward->method == FORWARD_NAT)
+		note_near(d, pkt, choice.dest);
 	return SCHEDULED;
 }

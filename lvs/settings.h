@@ -18,6 +18,8 @@ struct settings {
 	_Atomic uint32_t mtu_max;
 	/* Likewise, host order: net.ipv4.ip_local_port_range. */
 	_Atomic uint32_t port_min, port_max;
+	/* Set by workers: some server's dest->near is new. */
+	_Atomic uint32_t near;
 };
 
 #define SETTINGS_INIT                                                                  \

@@ -40,12 +40,15 @@ places() {
 	ip -o "-$(family "$1")" addr show to "$1" 2>/dev/null | while read -r _ dev _ cidr _; do
 		case $cidr in
 		*/*) echo "$dev ${cidr#*/}" ;;
-		*) echo "$dev $(host "$1" | cut -d/ -f2)" ;; # one with a peer
+		*)
+			cidr=$(host "$1") # one with a peer
+			echo "$dev ${cidr#*/}"
+			;;
 		esac
 	done
 }
 
-# value DEVICE SETTING
+# value DEVICE SETTING (not by read: that takes a byte at a time, and the kernel gives only the first)
 value() {
 	cat "$CONF/$1/$2" 2>/dev/null
 }

@@ -340,9 +340,9 @@ servers_up() {
 	done
 }
 
-# The file that the servers have under /big: 100 MB that no repetition can hide an error in.
+# The file that the servers have under /big: $LAB_BIG (100) MB that no repetition can hide an error in.
 big_file() {
-	head -c 100M /dev/urandom >"$LAB_DIR/files/big"
+	head -c "${LAB_BIG:-100}M" /dev/urandom >"$LAB_DIR/files/big"
 	sha256sum <"$LAB_DIR/files/big" >"$LAB_DIR/files/big.sha256"
 }
 

@@ -11,6 +11,7 @@ import struct
 import sys
 
 SOL_UDP = 17
+IP_PKTINFO = 8
 UDP_SEGMENT = 103
 SEGMENT = 103
 
@@ -19,15 +20,25 @@ def segments(count):
     return b"".join(struct.pack("!I", i).ljust(SEGMENT, b"%c" % (65 + i % 26)) for i in range(count))
 
 
+def asked(control):
+    """The address that was asked, as control data to answer from it: it may be a virtual one."""
+    for level, kind, data in control:
+        if (level, kind) == (socket.IPPROTO_IP, IP_PKTINFO):
+            return [(level, kind, struct.pack("=I4s4s", 0, data[8:12], bytes(4)))]
+        if (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO):
+            return [(level, kind, data[:16] + bytes(4))]
+    return []
+
+
 def answer(sock, port, name):
-    data, peer = sock.recvfrom(65535)
+    data, control, _, peer = sock.recvmsg(65535, 64)
+    control = asked(control)
     if port == 53:
-        sock.sendto(f"{name} {peer[0]}\n".encode(), peer)
-    elif port == 7:
-        sock.sendto(data, peer)
-    else:
-        control = [(SOL_UDP, UDP_SEGMENT, struct.pack("H", SEGMENT))]
-        sock.sendmsg([segments(int(data))], control, 0, peer)
+        data = f"{name} {peer[0]}\n".encode()
+    elif port == 5300:
+        data = segments(int(data))
+        control.append((SOL_UDP, UDP_SEGMENT, struct.pack("H", SEGMENT)))
+    sock.sendmsg([data], control, 0, peer)
 
 
 def main():
@@ -38,6 +49,9 @@ def main():
             sock = socket.socket(family, socket.SOCK_DGRAM)
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+            else:
+                sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
             sock.bind((address, port))
             selector.register(sock, selectors.EVENT_READ, port)

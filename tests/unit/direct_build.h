@@ -22,6 +22,7 @@ struct lab {
 	/* of the packets to come */
 	uint32_t mark;
 	bool gso, partial;
+	enum pkt_hook hook; /* HOOK_FORWARD: the direction that is given says it all */
 	/* of the last packet: as it came, and as the decision left it */
 	uint8_t before[BUILD_MAX];
 	uint32_t before_len;
@@ -132,7 +133,8 @@ static inline struct verdict lab_bytes(struct lab *lab, enum pkt_dir dir, const 
 	lab->pkt = (struct pkt){.data = malloc(len),
 				.len = (uint32_t)len,
 				.mark = lab->mark,
-				.dir = dir,
+				.hook = lab->hook,
+				.dir = lab->hook == HOOK_OUTPUT ? PKT_OUT : dir,
 				.csum_partial = lab->partial,
 				.gso = lab->gso};
 	if (len)

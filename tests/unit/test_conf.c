@@ -220,6 +220,9 @@ static const struct {
 	 "t:2: address: IPv4, but the service is of IPv6"},
 	{SERVICE("port = 80; servers = ( { address = \"10.2.0.256\"; } );"),
 	 "t:2: address: '10.2.0.256' is not an IPv4 or IPv6 address"},
+	{SERVICE("port = 80; method = \"dr\"; servers = ( { address = \"10.2.0.1\"; port = 81; } "
+		 ");"),
+	 "t:2: port: method dr leaves the packet as it is, so it must be the service's, 80"},
 	{SERVICE("port = 80; servers = ( { address = \"224.0.0.1\"; } );"),
 	 "t:2: address: 224.0.0.1 is not a unicast address"},
 	{SERVER("tunnel = \"ipip\";"), "t:2: tunnel: needs method tun"},

@@ -9,8 +9,9 @@ A scenario is lines of text. A line that begins with a dash is for ipvsadm and n
     udp NAME CLIENT:PORT VIRTUAL:PORT               a datagram, and an answer
     wait SECONDS
 
-Addresses are names: C1 C2 C3 are clients, VIP and VIP2 virtual, RS1 RS2 RS3 servers (TCP ports 8080
-and 8081, UDP 5300 and 5301), each with a 6 behind it for IPv6. FWM is a firewall mark, which what
+Addresses are names: C1 C2 C3 are clients, VIP and VIP2 virtual, RS1 RS2 RS3 servers (TCP ports 80,
+81, 443, 8080 and 8081, UDP 53, 5300 and 5301), each with a 6 behind it for IPv6. The servers take
+all methods of forwarding: GUE at port 6080; of GRE, RS3 wants checksums and the others none. FWM is a firewall mark, which what
 goes to VIP2 carries once a line has named it. Every run gets addresses and a mark of its own, so
 that nothing is left from the one before.
 """
@@ -19,6 +20,7 @@ import random
 import re
 
 NAMES = re.compile(r"\b(C[123]|VIP2?|RS[123])(6?)\b")
+PORTS_OF_NAT = (":8080", ":8081", ":5300", ":5301")  # of made-up servers
 
 
 class Names:
@@ -77,12 +79,14 @@ class Maker:
         self.random = random.Random(f"{seed} {scheduler}")
         self.scheduler = scheduler
         self.services = {"-t VIP:80": {}}  # and their servers: weight by "RS1:8080"
+        self.direct = set()  # of services and servers
         self.open = []
         self.flows = {}
         self.serial = 0
         self.first = [f"-A -t VIP:80 -s {scheduler}"]
-        for server in self.random.sample(("RS1:8080", "RS2:8080", "RS3:8080"), 3):
-            self.first.append(self.add("-t VIP:80", server))
+        for server in self.random.sample(("RS1", "RS2", "RS3"), 3):
+            port = self.random.choice((80, 8080))
+            self.first.append(self.add("-t VIP:80", f"{server}:{port}"))
 
     def weight(self):
         weight = self.random.choice((0, 1, 1, 1, 2, 2, 3, 4, 5, 7, 10))
@@ -91,9 +95,26 @@ class Maker:
         upper = self.random.randint(2, 12)
         return f"-w {weight} -x {upper}" + self.random.choice(("", f" -y {upper // 2}"))
 
+    def method(self, service, server):
+        """How to forward. Other than NAT keeps the port, so ipvsadm makes it the service's own. From
+        direct routing there is no way back: IPVS keeps one route a server, and its connections that
+        are still direct get lost on that of another method."""
+        if server.endswith(PORTS_OF_NAT):
+            return "-m"
+        if (service, server) in self.direct:
+            return self.random.choice(("-g", ""))
+        gre = "--tun-csum" if server.startswith("RS3") else "--tun-nocsum"
+        gue = self.random.choice(("", " --tun-nocsum", " --tun-csum", " --tun-remcsum"))
+        if self.random.random() < 0.3:
+            self.direct.add((service, server))
+            return "-g"
+        return self.random.choice(("-m", "-i", "-i --tun-type ipip",
+                                   f"-i --tun-type gue --tun-port 6080{gue}",
+                                   f"-i --tun-type gre {gre}"))
+
     def add(self, service, server):
         weight = self.services[service].setdefault(server, self.weight())
-        return f"-a {service} -r {server} -m {weight}"
+        return f"-a {service} -r {server} {self.method(service, server)} {weight}"
 
     def new(self, kind):
         self.serial += 1
@@ -153,7 +174,9 @@ class Maker:
         return f"-D {key}"
 
     def server_of(self, service):
-        ports = ("5300", "5300", "5301") if service.startswith("-u") else ("8080", "8080", "8081")
+        own = "0" if service == "-f FWM" else service.rpartition(":")[2]
+        ports = ("5300", "5301") if service.startswith("-u") else ("8080", "8081")
+        ports += (own, own)
         return f"RS{self.random.randint(1, 3)}:{self.random.choice(ports)}"
 
     def make_add(self):
@@ -163,7 +186,7 @@ class Maker:
     def make_edit(self):
         service = self.random.choice(list(self.services))
         server = self.random.choice(list(self.services[service]) or [self.server_of(service)])
-        return f"-e {service} -r {server} -m {self.weight()}"
+        return f"-e {service} -r {server} {self.method(service, server)} {self.weight()}"
 
     def make_delete(self):
         service = self.random.choice(list(self.services))

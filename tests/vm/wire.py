@@ -12,9 +12,9 @@ import socket
 import struct
 import time
 
-TCP_PORTS = (8080, 8081)
-UDP_PORTS = (5300, 5301)
-IP_RECVERR, IPV6_RECVERR, IPV6_FREEBIND = 11, 25, 78
+TCP_PORTS = (80, 81, 443, 8080, 8081)
+UDP_PORTS = (53, 5300, 5301)
+IP_PKTINFO, IP_RECVERR, IPV6_RECVERR, IPV6_FREEBIND = 8, 11, 25, 78
 RESET = struct.pack("ii", 1, 0)
 FAILURES = {errno.ECONNREFUSED: "refused", errno.ECONNRESET: "reset",
             errno.EHOSTUNREACH: "unreachable", errno.EPIPE: "reset"}
@@ -30,6 +30,14 @@ def failure(sock, error):
         except BlockingIOError:
             return None
     return FAILURES.get(number, os.strerror(number))
+
+
+def answered(level, kind, data):
+    """What a socket was told of where a datagram went, so that the answer comes from there: the
+    address, and whatever interface that takes"""
+    if level == socket.IPPROTO_IPV6:
+        return level, kind, data[:16] + bytes(4)
+    return level, kind, bytes(4) + data[8:12] + bytes(4)
 
 
 class Pending:
@@ -200,9 +208,14 @@ class Clients:
     def answer(self, name, family, address):
         sock = self.socket(name, family, socket.SOCK_DGRAM, address)
 
+        sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+
         def receive():
             try:
-                sock.sendto(name.encode(), sock.recvfrom(4096)[1])
+                _, info, _, peer = sock.recvmsg(4096, 256)
+                sock.sendmsg([name.encode()], [answered(*about) for about in info], 0, peer)
             except OSError:
                 pass  # about an earlier answer: its client is gone
 

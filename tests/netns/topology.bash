@@ -1,0 +1,114 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What the files about forwarding methods share, beside common.bash: networks made of switches,
+# prepared real servers, and captures. Each file draws its own network. To be loaded after common.
+
+export LAB_BIG=${LAB_BIG:-${NFVS_VM_GUEST:+20}}
+
+# A switch, in a namespace of its own: lab_switch NAME
+lab_switch() {
+	lab_namespace "$1"
+	on "$1" sh -c 'for call in /proc/sys/net/bridge/bridge-nf-call-ip*tables; do
+		[ ! -e $call ] || echo 0 >$call; done
+		ip link add br0 type bridge && ip link set br0 up'
+}
+
+# A machine's interface on a switch: lab_plug NS DEV SWITCH ADDRESS...
+lab_plug() {
+	lab_link "$1" "$2" "$3" "$1-$2"
+	on "$3" ip link set "$1-$2" master br0
+	lab_address "$1" "$2" "${@:4}"
+}
+
+# lab_default NS GATEWAY...
+lab_default() {
+	local gateway
+
+	for gateway in "${@:2}"; do
+		on "$1" ip route add default via "$gateway"
+	done
+}
+
+# A service with these servers, at its own port: serve -t ADDRESS:PORT "-g" SERVER...
+serve() {
+	local server
+
+	adm -A "$1" "$2" -s rr
+	for server in "${@:4}"; do
+		# shellcheck disable=SC2086 # several options
+		adm -a "$1" "$2" -r "$(bracket "$server"):${2##*:}" $3
+	done
+}
+
+# ADDRESS as it is written before a port.
+bracket() {
+	case $1 in
+	*:*) echo "[$1]" ;;
+	*) echo "$1" ;;
+	esac
+}
+
+mac() {
+	on "$1" cat "/sys/class/net/$2/address"
+}
+
+# Runs nfvs-realserver in a namespace, which then has a state file of its own.
+realserver() {
+	on "$1" env NFVS_REALSERVER_STATE="$LAB_DIR/$1.state" "$B/nfvs-realserver" "${@:2}"
+}
+
+probe() {
+	on "$1" python3 "$LAB_SRC/probe.py" "${@:2}"
+}
+
+# Watches an interface: capture NAME NS DEV EXPRESSION...; a line for each packet.
+capture() {
+	spawn "$1" "$2" tcpdump -Z root -lnn -e -v --immediate-mode -i "$3" "${@:4}"
+	await 5 grep -q 'listening on' "$LAB_DIR/$1.log"
+}
+
+# What it saw so far, each packet a line.
+packets() {
+	awk '/^[0-9][0-9]:/ { if (line) print line; line = $0 }
+		/^[ \t]/ { sub(/^[ \t]+/, " "); line = line $0 }
+		END { if (line) print line }' "$LAB_DIR/$1.log"
+}
+
+packets_have() {
+	packets "$1" | grep -E -- "$2"
+}
+
+# Waits until it saw a packet like that: awaits NAME PATTERN
+awaits() {
+	await 3 packets_have "$1" "$2" || { packets "$1"; return 1; }
+}
+
+# Ends it, and prints the packets that are, or with -v are not, like that: captured NAME [-v] PATTERN
+captured() {
+	stop "$1" || true
+	packets "$1" | grep -E "${@:2}" || true
+}
+
+# The big file to and from http://ADDRESS, whose only server is NS: big_both_ways CLIENT ADDRESS NS
+big_both_ways() {
+	local want
+
+	want=$(<"$LAB_DIR/files/big.sha256")
+	is "$(on "$1" curl -gsS --max-time 100 "http://$2/big" | sha256sum)" "$want" "from $2"
+	on "$1" curl -gsS --max-time 100 -T "$LAB_DIR/files/big" "http://$2/upload/big"
+	is "$(sha256sum <"$LAB_DIR/$3.d/www/upload/big")" "$want" "to $2"
+	rm "$LAB_DIR/$3.d/www/upload/big"
+}
+
+# Short connections, up to 1,000 a second: short_connections CLIENT HOST PORT [SECONDS]
+short_connections() {
+	local seconds=${4:-10}
+
+	[[ ! ${NFVS_VM_GUEST:-} ]] || seconds=10
+	has "$(probe "$1" load "${NFVS_LOAD_SECONDS:-$seconds}" 1000 "$2" "$3")" '^[1-9][0-9]+ done, 0 failed'
+}
+
+sysctl_of() {
+	on "$1" cat "/proc/sys/net/$2"
+}

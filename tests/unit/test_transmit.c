@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* lvs/transmit.c and the methods on it: what leaves how for DR, TUN and FULLNAT, and what a sender
+ * is told whose packet cannot. The lab's network takes 1500 bytes (direct_build.h). */
+#include "tests/unit/direct_build.h"
+
+#include "lvs/forward.h"
+#include "lvs/transmit.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
+
+#define CLIENT	"10.1.0.2"
+#define VIP	"10.1.0.100"
+#define RS	"10.2.0.1"
+#define LOCAL	"10.3.0.1"
+#define CLIENT6 "fd00:1::2"
+#define VIP6	"fd00:1::100"
+#define RS6	"fd00:2::1"
+
+#define IPV4_FLAGS 6 /* offset of the byte that has DF */
+#define DF	   0x40
+#define IPV4_TTL   8
+#define IPV6_TTL   7
+
+static struct lab lab;
+static struct locals *locals;
+
+static void setup(void)
+{
+	const struct locals_addr addr = {AF_INET, build_addr(LOCAL)};
+
+	lab_open(&lab);
+	locals = locals_new(&addr, 1, 2000, 2002);
+	conns_set_locals(lab.d.conns, locals);
+}
+
+static void teardown(void)
+{
+	lab_close(&lab);
+	locals_free(locals);
+}
+
+TestSuite(transmit, .init = setup, .fini = teardown);
+
+static struct dest *serve(struct service_spec spec, struct dest_spec server,
+			  enum forward_method method)
+{
+	struct service *svc = lab_service(&lab, spec);
+	struct dest *dest = NULL;
+
+	server.method = method;
+	cr_assert_eq(service_dest_add(lab.d.services, svc, &server, &dest), 0);
+	return dest;
+}
+
+/* A datagram from a client; @df, @ttl: of an IPv4 packet. */
+static void datagram(const char *from, const char *to, uint16_t sport, uint16_t payload, bool df,
+		     uint8_t ttl)
+{
+	static uint8_t bytes[BUILD_MAX];
+	struct build b = {.protocol = IPPROTO_UDP,
+			  FROM_TO(from, sport, to, 53),
+			  .payload = payload,
+			  .partial = lab.partial};
+	size_t len = build_packet(bytes, &b);
+
+	if (bytes[0] >> 4 == 6) {
+		bytes[IPV6_TTL] = ttl;
+	} else {
+		bytes[IPV4_FLAGS] = df ? DF : 0;
+		bytes[IPV4_TTL] = ttl;
+		put_be16(bytes + 10, 0);
+		put_be16(bytes + 10, ~sum_words(0, bytes, 20));
+	}
+	lab_bytes(&lab, PKT_IN, bytes, len);
+}
+
+/* The last packet's ICMP error: of this type and code, to @client, with this MTU. */
+static void assert_told(const char *client, uint8_t type, uint8_t code, uint16_t mtu)
+{
+	const struct outgoing *out = &lab.outbox.items[0];
+	const uint8_t *packet = out->parts[1].iov_base, *icmp;
+	union addr to = build_addr(client);
+
+	cr_assert_eq(lab.verdict.action, VERDICT_DROP);
+	cr_assert_eq(lab.outbox.len, 1);
+	cr_assert_eq(lab.outbox.errors, 1);
+	cr_assert(addr_equal(&out->hop, &to));
+	icmp = packet + packet_layout(packet).l4;
+	cr_assert_eq(icmp[0], type);
+	cr_assert_eq(icmp[1], code);
+	cr_assert_eq(get_be16(icmp + 6), mtu);
+	cr_assert_not(packet_wrong_sum(packet));
+}
+
+Test(transmit, dr_sends_the_packet_as_it_is_to_the_server)
+{
+	union addr rs = build_addr(RS);
+	const struct outgoing *out = &lab.outbox.items[0];
+
+	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_DR);
+	datagram(CLIENT, VIP, 4000, 100, true, 64);
+	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
+	cr_assert_eq(lab.outbox.len, 1);
+	cr_assert(addr_equal(&out->hop, &rs));
+	cr_assert_eq(out->parts[0].iov_len, 0);
+	cr_assert_eq(out->parts[1].iov_len, lab.before_len);
+	cr_assert(packet_runs(out->parts[1].iov_base, CLIENT, 4000, VIP, 53));
+	cr_assert_eq(((uint8_t *)out->parts[1].iov_base)[IPV4_TTL], 63);
+	cr_assert_not(packet_wrong_sum(out->parts[1].iov_base));
+}
+
+Test(transmit, dr_makes_a_checksum_that_was_left_to_the_card)
+{
+	serve(build_service(IPPROTO_UDP, VIP6, 53), build_dest(RS6, 53, 1), FORWARD_DR);
+	lab.partial = true;
+	datagram(CLIENT6, VIP6, 4000, 101, true, 64);
+	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
+	cr_assert_not(packet_wrong_sum(lab.pkt.data));
+	cr_assert_eq(lab.pkt.data[IPV6_TTL], 63);
+}
+
+Test(transmit, a_super_packet_is_cut_first)
+{
+	struct service_spec spec = build_service(IPPROTO_TCP, VIP, 80);
+	struct build syn = {.protocol = IPPROTO_TCP,
+			    FROM_TO(CLIENT, 4000, VIP, 80),
+			    .flags = PKT_SYN},
+		     data = syn;
+
+	serve(spec, build_dest(RS, 80, 1), FORWARD_DR);
+	lab_send(&lab, PKT_IN, &syn);
+	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
+	data.flags = PKT_ACK;
+	data.payload = 4000;
+	lab.gso = lab.partial = true;
+	lab_send(&lab, PKT_IN, &data);
+	cr_assert_eq(lab.verdict.action, VERDICT_SEGMENT);
+	cr_assert_eq(lab.outbox.len, 0);
+}
+
+Test(transmit, a_server_that_is_this_machine_gets_it_by_local_delivery)
+{
+	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest("127.0.0.1", 53, 1), FORWARD_DR);
+	serve(build_service(IPPROTO_UDP, VIP6, 53), build_dest("::1", 53, 1), FORWARD_TUN);
+	datagram(CLIENT, VIP, 4000, 100, true, 1);
+	cr_assert(lab_passed(&lab));
+	datagram(CLIENT6, VIP6, 4000, 100, true, 1);
+	cr_assert(lab_passed(&lab));
+}
+
+Test(transmit, the_sender_of_what_is_too_big_is_told)
+{
+	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_DR);
+	serve(build_service(IPPROTO_UDP, VIP6, 53), build_dest(RS6, 53, 1), FORWARD_TUN);
+	lab.settings.mtu_max = 9000;
+	datagram(CLIENT, VIP, 4000, 1473, true, 64);
+	assert_told(CLIENT, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 1500);
+	datagram(CLIENT, VIP, 4000, 1472, true, 64);
+	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
+	datagram(CLIENT6, VIP6, 4000, 1500 - 40 - 48 + 1, true, 64);
+	assert_told(CLIENT6, ICMP6_PACKET_TOO_BIG, 0, 1460);
+	cr_assert_eq(lab_reason(&lab, REASON_TOO_BIG), 2);
+}
+
+Test(transmit, what_may_be_cut_is_cut)
+{
+	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_DR);
+	serve(build_service(IPPROTO_UDP, VIP6, 53), build_dest(RS6, 53, 1), FORWARD_DR);
+	datagram(CLIENT, VIP, 4000, 3000, false, 64);
+	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
+	cr_assert_eq(lab.outbox.items[0].mtu, 1500);
+	/* Larger than any interface takes, so it came in fragments. */
+	datagram(CLIENT6, VIP6, 4000, 3000, true, 64);
+	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
+	cr_assert_eq(lab.outbox.items[0].mtu, 1500);
+}
+
+Test(transmit, tunnels_cut_when_pmtu_disc_is_off)
+{
+	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_TUN);
+	datagram(CLIENT, VIP, 4000, 1472, true, 64);
+	assert_told(CLIENT, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 1480);
+	lab.settings.pmtu_disc = 0;
+	datagram(CLIENT, VIP, 4000, 1472, true, 64);
+	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
+	cr_assert_eq(lab.outbox.items[0].head[IPV4_FLAGS] & DF, 0);
+}
+
+Test(transmit, time_to_live_ends_here)
+{
+	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_DR);
+	serve(build_service(IPPROTO_UDP, VIP6, 53), build_dest(RS6, 53, 1), FORWARD_TUN);
+	serve(build_service(IPPROTO_UDP, "10.1.0.101", 53), build_dest(RS, 5353, 1),
+	      FORWARD_FULLNAT);
+	datagram(CLIENT, VIP, 4000, 10, true, 1);
+	assert_told(CLIENT, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
+	datagram(CLIENT6, VIP6, 4000, 10, true, 1);
+	assert_told(CLIENT6, ICMP6_TIME_EXCEEDED, ICMP6_TIME_EXCEED_TRANSIT, 0);
+	datagram(CLIENT, "10.1.0.101", 4000, 10, true, 1);
+	assert_told(CLIENT, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
+	cr_assert_eq(lab_reason(&lab, REASON_TTL), 3);
+}
+
+Test(transmit, no_way_to_the_server)
+{
+	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest("10.99.0.1", 53, 1), FORWARD_TUN);
+	datagram(CLIENT, VIP, 4000, 10, true, 64);
+	assert_told(CLIENT, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
+	cr_assert_eq(lab_reason(&lab, REASON_NO_ROUTE), 1);
+}
+
+Test(transmit, a_flood_makes_no_flood_of_errors)
+{
+	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest("10.99.0.1", 53, 1), FORWARD_DR);
+	datagram(CLIENT, VIP, 4000, 10, true, 64);
+	lab.outbox.len = lab.outbox.errors = OUTBOX_ERRORS;
+	cr_assert_null(outbox_add_error(&lab.outbox, &(uint8_t *){NULL}));
+}
+
+/* An error of a router at @mtu about the packet that went out last, from the tunnel's other end. */
+static void router_says(uint16_t mtu)
+{
+	static uint8_t bytes[2048];
+	const struct outgoing *out = &lab.outbox.items[0];
+	uint8_t *icmp = bytes + 20;
+	size_t quote = out->parts[0].iov_len + 28;
+
+	memset(bytes, 0, sizeof(bytes));
+	bytes[0] = 0x45;
+	put_be16(bytes + 2, (uint32_t)(28 + quote));
+	bytes[IPV4_TTL] = 60;
+	bytes[9] = IPPROTO_ICMP;
+	memcpy(bytes + 12, &(uint32_t){build_addr("10.5.0.1").ip}, 4);
+	memcpy(bytes + 16, &(uint32_t){build_addr("10.9.9.9").ip}, 4);
+	put_be16(bytes + 10, ~sum_words(0, bytes, 20));
+	icmp[0] = ICMP_DEST_UNREACH;
+	icmp[1] = ICMP_FRAG_NEEDED;
+	put_be16(icmp + 6, mtu);
+	memcpy(icmp + 8, out->parts[0].iov_base, out->parts[0].iov_len);
+	memcpy(icmp + 8 + out->parts[0].iov_len, out->parts[1].iov_base, 28);
+	put_be16(icmp + 2, ~sum_words(0, icmp, 8 + quote));
+	free(lab.pkt.data);
+	lab.outbox.len = lab.outbox.errors = 0;
+	lab.pkt = (struct pkt){
+		.data = malloc(28 + quote), .len = (uint32_t)(28 + quote), .hook = HOOK_PREROUTING};
+	memcpy(lab.pkt.data, bytes, 28 + quote);
+	rcu_read_lock();
+	lab.verdict = direct_packet(&lab.d, &lab.pkt);
+	rcu_read_unlock();
+}
+
+Test(transmit, an_error_from_inside_the_tunnel_is_told_to_the_client)
+{
+	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_TUN);
+	datagram(CLIENT, VIP, 4000, 1400, true, 64);
+	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
+	router_says(1300);
+	assert_told(CLIENT, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 1280);
+	cr_assert_eq(lab_reason(&lab, REASON_TUNNEL_ERROR), 1);
+	/* Known from now on, for ten minutes. */
+	datagram(CLIENT, VIP, 4000, 1400, true, 64);
+	assert_told(CLIENT, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 1280);
+	lab.d.now += 601000;
+	datagram(CLIENT, VIP, 4001, 1400, true, 64);
+	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
+}
+
+Test(transmit, an_error_about_a_tunnel_of_somebody_else_passes)
+{
+	struct dest *dest =
+		serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_TUN);
+	struct dest_spec spec;
+
+	datagram(CLIENT, VIP, 4000, 1400, true, 64);
+	/* The quoted packet is ipip, but the server has gre now. */
+	dest_get(dest, &spec);
+	spec.tunnel.type = TUNNEL_GRE;
+	dest_set(dest, &spec);
+	router_says(1300);
+	cr_assert_eq(lab.verdict.action, VERDICT_ACCEPT);
+	cr_assert(!lab.verdict.mangled && !lab.outbox.len);
+}
+
+Test(transmit, fullnat_is_another_client_to_the_server)
+{
+	struct build reply = {
+		.protocol = IPPROTO_UDP, FROM_TO(RS, 5353, LOCAL, 2000), .payload = 20};
+
+	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 5353, 1), FORWARD_FULLNAT);
+	datagram(CLIENT, VIP, 4000, 100, true, 64);
+	cr_assert(lab.verdict.mangled && lab.verdict.set_mark);
+	cr_assert_eq(lab.verdict.mark, mark_send(LAB_MASK));
+	cr_assert(packet_runs(lab.pkt.data, LOCAL, 2000, RS, 5353));
+	cr_assert_not(packet_wrong_sum(lab.pkt.data));
+	lab.hook = HOOK_PREROUTING;
+	lab_send(&lab, PKT_IN, &reply);
+	cr_assert(lab.verdict.mangled && lab.verdict.set_mark);
+	cr_assert(packet_runs(lab.pkt.data, VIP, 53, CLIENT, 4000));
+	cr_assert_not(packet_wrong_sum(lab.pkt.data));
+}
+
+/* The rule that sends the rest sets DF, so these go out by ourselves. */
+Test(transmit, fullnat_sends_what_may_be_cut_itself)
+{
+	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 5353, 1), FORWARD_FULLNAT);
+	datagram(CLIENT, VIP, 4000, 100, false, 64);
+	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
+	cr_assert_eq(lab.outbox.len, 1);
+	cr_assert(packet_runs(lab.outbox.items[0].parts[1].iov_base, LOCAL, 2000, RS, 5353));
+	cr_assert_eq(lab.pkt.data[IPV4_TTL], 63);
+	cr_assert_not(packet_wrong_sum(lab.pkt.data));
+}
+
+Test(transmit, fullnat_refuses_when_all_local_ports_are_in_use)
+{
+	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 5353, 1), FORWARD_FULLNAT);
+	for (uint16_t i = 0; i < 3; i++) {
+		datagram(CLIENT, VIP, 4000 + i, 10, true, 64);
+		cr_assert_eq(lab.verdict.mark, mark_send(LAB_MASK));
+		cr_assert(packet_runs(lab.pkt.data, LOCAL, 2000 + i, RS, 5353));
+	}
+	datagram(CLIENT, VIP, 4003, 10, true, 64);
+	cr_assert(!lab.verdict.mangled);
+	cr_assert_eq(lab.verdict.mark, mark_refuse(LAB_MASK));
+	cr_assert_eq(lab_reason(&lab, REASON_NO_LOCAL), 1);
+	/* Those that have one keep it, and one that ends leaves it to the next. */
+	datagram(CLIENT, VIP, 4001, 10, true, 64);
+	cr_assert(packet_runs(lab.pkt.data, LOCAL, 2001, RS, 5353));
+	lab_wait(&lab, 200000);
+	datagram(CLIENT, VIP, 4001, 10, true, 64);
+	lab_wait(&lab, 200000);
+	datagram(CLIENT, VIP, 4003, 10, true, 64);
+	cr_assert_eq(lab.verdict.mark, mark_send(LAB_MASK));
+}
+
+Test(transmit, a_fullnat_error_is_translated_on_both_ends)
+{
+	struct build request = {.protocol = IPPROTO_UDP, FROM_TO(LOCAL, 2000, RS, 5353)},
+		     answer = {.protocol = IPPROTO_UDP, FROM_TO(VIP, 53, CLIENT, 4000)},
+		     from_server = {.protocol = IPPROTO_ICMP,
+				    .saddr = RS,
+				    .daddr = LOCAL,
+				    .type = ICMP_DEST_UNREACH,
+				    .code = 3,
+				    .inner = &request},
+		     from_client = {.protocol = IPPROTO_ICMP,
+				    .saddr = CLIENT,
+				    .daddr = VIP,
+				    .type = ICMP_DEST_UNREACH,
+				    .code = 3,
+				    .inner = &answer};
+	union addr vip = build_addr(VIP), client = build_addr(CLIENT), rs = build_addr(RS),
+		   local = build_addr(LOCAL);
+
+	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 5353, 1), FORWARD_FULLNAT);
+	datagram(CLIENT, VIP, 4000, 100, true, 64);
+	lab.hook = HOOK_PREROUTING;
+	lab_send(&lab, PKT_IN, &from_server);
+	cr_assert(lab.verdict.mangled);
+	cr_assert_eq(pkt_parse(&lab.pkt), REASON_NONE);
+	cr_assert(addr_equal(&lab.pkt.flow.saddr, &vip) &&
+		  addr_equal(&lab.pkt.flow.daddr, &client));
+	cr_assert(addr_equal(&lab.pkt.inner.saddr, &client) &&
+		  addr_equal(&lab.pkt.inner.daddr, &vip));
+	cr_assert_eq(lab.pkt.inner.sport, htons(4000));
+	cr_assert_eq(lab.pkt.inner.dport, htons(53));
+	cr_assert_not(packet_wrong_sum(lab.pkt.data));
+	lab_send(&lab, PKT_IN, &from_client);
+	cr_assert_eq(pkt_parse(&lab.pkt), REASON_NONE);
+	cr_assert(addr_equal(&lab.pkt.flow.saddr, &local) && addr_equal(&lab.pkt.flow.daddr, &rs));
+	cr_assert_eq(lab.pkt.inner.sport, htons(5353));
+	cr_assert_eq(lab.pkt.inner.dport, htons(2000));
+	cr_assert_not(packet_wrong_sum(lab.pkt.data));
+}
+
+Test(transmit, a_client_on_the_director_is_routed_anew)
+{
+	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 5353, 1), FORWARD_FULLNAT);
+	serve(build_service(IPPROTO_UDP, VIP6, 53), build_dest(RS6, 53, 1), FORWARD_DR);
+	lab.hook = HOOK_OUTPUT;
+	datagram(CLIENT, VIP, 4000, 100, true, 1);
+	cr_assert(lab.verdict.mangled && !lab.verdict.set_mark);
+	datagram(CLIENT6, VIP6, 4000, 100, true, 1);
+	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
+	cr_assert_eq(lab.pkt.data[IPV6_TTL], 1, "nobody forwarded it");
+}
+
+Test(transmit, a_connection_keeps_the_method_that_it_began_with)
+{
+	struct dest *dest =
+		serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_NAT);
+	struct dest_spec spec;
+
+	datagram(CLIENT, VIP, 4000, 100, true, 64);
+	cr_assert(lab_runs(&lab, CLIENT, 4000, RS, 53));
+	dest_get(dest, &spec);
+	spec.method = FORWARD_DR;
+	dest_set(dest, &spec);
+	datagram(CLIENT, VIP, 4000, 100, true, 64);
+	cr_assert(lab_runs(&lab, CLIENT, 4000, RS, 53));
+	datagram(CLIENT, VIP, 4001, 100, true, 64);
+	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
+}
+
+Test(transmit, a_client_in_the_network_of_its_nat_server_is_noted)
+{
+	struct dest *dest =
+		serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_NAT);
+
+	atomic_store(&dest->near_prefix, 24);
+	lab.hook = HOOK_PREROUTING;
+	datagram(CLIENT, VIP, 4000, 100, true, 64);
+	cr_assert_eq(lab.settings.near, 0);
+	datagram("10.2.0.77", VIP, 4000, 100, true, 64);
+	cr_assert_eq(lab.settings.near, 1);
+	cr_assert_eq(dest->near, NEAR_SEEN);
+}
+
+Test(transmit, bypass_where_there_is_no_server)
+{
+	struct bypass bypass;
+	struct dest_spec spec = {.af = AF_INET, .method = FORWARD_BYPASS};
+	struct service_key nobody = {.af = AF_INET};
+	struct service *svc = lab_service(&lab, build_fwmark(7));
+	struct dest *dest;
+
+	bypass.v4 = bypass.v6 = dest_new(&spec, &nobody);
+	atomic_fetch_or(&bypass.v4->flags, DEST_AVAILABLE);
+	lab.d.bypass = &bypass;
+	lab.mark = 7;
+	datagram(CLIENT, VIP, 4000, 100, true, 64);
+	cr_assert_eq(lab.verdict.mark, 7 | mark_refuse(LAB_MASK));
+	lab.settings.cache_bypass = 1;
+	datagram(CLIENT, "127.0.0.1", 4000, 100, true, 64);
+	cr_assert_eq(lab.verdict.mark, 7 | mark_refuse(LAB_MASK), "this machine is no way round");
+	datagram(CLIENT, VIP, 4000, 100, true, 64);
+	cr_assert(lab_passed(&lab));
+	/* A server that comes back gets new flows only. */
+	dest = lab_dest(&lab, svc, RS, 53, 1);
+	datagram(CLIENT, VIP, 4000, 100, true, 64);
+	cr_assert(lab_passed(&lab));
+	datagram(CLIENT, VIP, 4001, 100, true, 64);
+	cr_assert(lab_runs(&lab, CLIENT, 4001, RS, 53));
+	cr_assert_eq(dest->traffic.conns, 1);
+	cr_assert_eq(svc->traffic.conns, 1, "bypassed ones do not count");
+	lab_wait(&lab, 301000);
+	dest_put(bypass.v4);
+}
