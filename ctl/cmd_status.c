@@ -81,8 +81,8 @@ static void print_queues(const json_t *queues)
 	const json_t *queue;
 	size_t i;
 
-	printf("\n%-6s %-10s %12s %14s %8s %12s %12s %12s\n", "queue", "role", "packets", "bytes",
-	       "waiting", "lost-full", "lost-buffer", "no-verdict");
+	printf("\n%-6s %-10s %12s %14s %8s %12s %12s %12s %12s %12s\n", "queue", "role", "packets",
+	       "bytes", "waiting", "lost-full", "lost-buffer", "no-verdict", "sent", "unsent");
 	json_array_foreach (queues, i, queue) {
 		printf("%-6" PRId64 " %-10s", (int64_t)number(queue, "number"),
 		       text(queue, "role"));
@@ -91,10 +91,12 @@ static void print_queues(const json_t *queues)
 			       (int64_t)number(queue, "bytes"));
 		else
 			printf(" %12s %14s", "-", "-");
-		printf(" %8" PRId64 " %12" PRId64 " %12" PRId64 " %12" PRId64 "\n",
+		printf(" %8" PRId64 " %12" PRId64 " %12" PRId64 " %12" PRId64 " %12" PRId64
+		       " %12" PRId64 "\n",
 		       (int64_t)number(queue, "waiting"), (int64_t)number(queue, "kernel_dropped"),
 		       (int64_t)number(queue, "user_dropped"),
-		       (int64_t)number(queue, "verdict_errors"));
+		       (int64_t)number(queue, "verdict_errors"), (int64_t)number(queue, "sent"),
+		       (int64_t)number(queue, "send_errors"));
 	}
 }
 

@@ -102,8 +102,8 @@ struct director *director_new(const struct director_conf *conf, unsigned int que
 	director->conns = conns_new(seeds[1], director_now());
 	director->system = system_new(conf->system_managed);
 	director->deciding = deciding_new(conf);
-	director->installed = installed_new(&director->conf, director_queue_method(director),
-					    queues, director->caps.tproxy, (uint32_t)seeds[2] | 1);
+	director->installed =
+		installed_new(&director->conf, &director->caps, queues, (uint32_t)seeds[2] | 1);
 	if (!director->services || !director->conns || !director->system || !director->deciding ||
 	    !director->installed) {
 		error_set(err, -ENOMEM, "no memory");

@@ -15,8 +15,8 @@ struct installed {
 	struct ruleset *ruleset;   /* NULL: nothing is installed */
 };
 
-struct installed *installed_new(const struct director_conf *conf, enum queue_method method,
-				unsigned int queues, bool tproxy, uint32_t seed)
+struct installed *installed_new(const struct director_conf *conf, const struct rules_caps *caps,
+				unsigned int queues, uint32_t seed)
 {
 	struct installed *installed = calloc(1, sizeof(*installed));
 
@@ -24,12 +24,13 @@ struct installed *installed_new(const struct director_conf *conf, enum queue_met
 		return NULL;
 	installed->params = (struct rules_input){
 		.table = conf->table,
-		.method = method,
+		.method = caps->queue_native ? QUEUE_NATIVE : QUEUE_COMPAT,
 		.first_queue = conf->first_queue,
 		.queues = (uint16_t)queues,
 		.mark_mask = conf->mark_mask,
 		.seed = seed,
-		.tproxy = tproxy,
+		.tproxy = caps->tproxy,
+		.dup = caps->dup,
 		.locals = conf->locals.items,
 		.locals_len = conf->locals.len,
 	};

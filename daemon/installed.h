@@ -10,8 +10,8 @@
 struct installed;
 
 /* None are yet. @conf must stay. @seed: of the fan-out hash. NULL without memory. */
-struct installed *installed_new(const struct director_conf *conf, enum queue_method method,
-				unsigned int queues, bool tproxy, uint32_t seed);
+struct installed *installed_new(const struct director_conf *conf, const struct rules_caps *caps,
+				unsigned int queues, uint32_t seed);
 
 /* Forgets, but leaves the kernel as it is. */
 void installed_free(struct installed *installed);

@@ -64,6 +64,7 @@ static struct ruleset *conf_ruleset(const struct conf *conf, struct error *err)
 		.mark_mask = director->mark_mask,
 		.seed = SEED,
 		.tproxy = true,
+		.dup = true,
 		.locals = director->locals.items,
 		.locals_len = director->locals.len,
 	};

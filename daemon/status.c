@@ -58,6 +58,8 @@ static json_t *queue_row(const struct workers *workers, unsigned int i)
 	json_object_set_new(row, "requeued", json_integer(value(&stats->requeued)));
 	json_object_set_new(row, "batches", json_integer(value(&stats->batches)));
 	json_object_set_new(row, "syscalls", json_integer(value(&stats->syscalls)));
+	json_object_set_new(row, "sent", json_integer(value(&stats->sent)));
+	json_object_set_new(row, "send_errors", json_integer(value(&stats->send_errors)));
 	json_object_set_new(row, "verdict_errors", json_integer(value(&stats->verdict_errors)));
 	json_object_set_new(row, "overruns", json_integer(value(&stats->overruns)));
 	return row;
@@ -98,11 +100,12 @@ static json_t *kernel(const struct director *director)
 	struct utsname name = {0};
 
 	uname(&name);
-	return json_pack(
-		"{s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:b}", "release", name.release, "queue",
-		director_queue_method(director) == QUEUE_NATIVE ? "native" : "compat", "nft_queue",
-		caps->queue_native, "xt_NFQUEUE", caps->queue_compat, "nft_hash", caps->hash,
-		"nft_reject", caps->reject, "nft_ct", caps->notrack, "nft_tproxy", caps->tproxy);
+	return json_pack("{s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:b}", "release", name.release,
+			 "queue",
+			 director_queue_method(director) == QUEUE_NATIVE ? "native" : "compat",
+			 "nft_queue", caps->queue_native, "xt_NFQUEUE", caps->queue_compat,
+			 "nft_hash", caps->hash, "nft_reject", caps->reject, "nft_ct",
+			 caps->notrack, "nft_tproxy", caps->tproxy, "nft_dup", caps->dup);
 }
 
 json_t *status_json(const struct director *director, const struct workers *workers,

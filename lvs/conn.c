@@ -61,13 +61,16 @@ static struct conn_key key_in(const struct conn *conn)
 			       CONN_TEMPLATE)};
 }
 
+/* A server that answers without us does so from the virtual address, also where we happen to be its
+ * router; what it sends from its own is none of the connection's (ip_vs_conn_out_get()). */
 static struct conn_key key_out(const struct conn *conn)
 {
 	bool local = atomic_load_explicit(&conn->flags, memory_order_relaxed) & CONN_LOCAL;
+	bool through = conn->forward->answers;
 
-	return (struct conn_key){.saddr = conn->dest->addr,
+	return (struct conn_key){.saddr = through ? conn->dest->addr : conn->vaddr,
 				 .daddr = local ? conn->local->addr : conn->caddr,
-				 .sport = conn->dport,
+				 .sport = through ? conn->dport : conn->vport,
 				 .dport = local ? conn->local->port : conn->cport,
 				 .af = conn->af,
 				 .protocol = conn->protocol};

@@ -138,9 +138,12 @@ struct ruleset {
 	enum queue_method method;
 	uint16_t first_queue, queues;
 	uint32_t mark_mask, seed;
-	bool tproxy;
+	bool tproxy, dup;
 	struct elements sets[FAMILIES][SETS];
 };
+
+/* Is this rule in the tables? Not if the kernel has not what it takes. */
+bool ruleset_has(const struct ruleset *ruleset, const struct rule_layout *rule);
 
 /* Do rules lead to the queues through a map and a chain for each? Where nft_queue is missing. */
 bool ruleset_by_chains(const struct ruleset *ruleset);

@@ -73,7 +73,9 @@ static void put_content(struct transaction *t)
 		}
 	}
 	for (size_t i = 0; i < rule_layouts_len; i++)
-		message_rule(t, chain_layouts[rule_layouts[i].chain].name, &rule_layouts[i], 0);
+		if (ruleset_has(t->ruleset, &rule_layouts[i]))
+			message_rule(t, chain_layouts[rule_layouts[i].chain].name, &rule_layouts[i],
+				     0);
 }
 
 /* Both tables as they are to be, over whatever is there. */

@@ -247,6 +247,14 @@ static int ruleset_fill(struct ruleset *ruleset, const struct rules_input *input
 	return err;
 }
 
+bool ruleset_has(const struct ruleset *ruleset, const struct rule_layout *rule)
+{
+	for (int i = 0; !ruleset->dup && i < STMTS_MAX; i++)
+		if (rule->stmts[i].kind == STMT_SEND)
+			return false;
+	return true;
+}
+
 bool ruleset_by_chains(const struct ruleset *ruleset)
 {
 	return ruleset->method == QUEUE_COMPAT && ruleset->queues > 1;
@@ -265,6 +273,7 @@ struct ruleset *ruleset_build(const struct rules_input *input, struct error *err
 	ruleset->mark_mask = input->mark_mask;
 	ruleset->seed = input->seed;
 	ruleset->tproxy = input->tproxy;
+	ruleset->dup = input->dup;
 	if (ruleset_fill(ruleset, input))
 		goto no_memory;
 	for (enum family f = 0; f < FAMILIES; f++) {

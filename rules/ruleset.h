@@ -37,6 +37,7 @@ struct rules_input {
 	uint16_t first_queue, queues;
 	uint32_t mark_mask; /* all these bits set in a packet's mark: refuse it */
 	uint32_t seed;	    /* of the fan-out hash */
+	bool dup;	    /* the kernel has nft_dup */
 	bool tproxy;	    /* reassembly by the tproxy expression, else by conntrack's */
 	const struct rules_service *services;
 	size_t services_len;

@@ -239,7 +239,7 @@ static void print_chain(FILE *out, enum chain_id id, const struct ruleset *rules
 	for (size_t i = 0; i < rule_layouts_len; i++) {
 		const struct rule_layout *rule = &rule_layouts[i];
 
-		if (rule->chain != id)
+		if (rule->chain != id || !ruleset_has(ruleset, rule))
 			continue;
 		if (rule->comment)
 			fprintf(out, "\t\t# %s\n", rule->comment);

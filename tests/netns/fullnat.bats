@@ -177,7 +177,7 @@ forget_routes() {
 	on "$1" sh -c 'ip route flush cache; ip -6 route flush cache'
 }
 
-# narrow NS DEV MTU COMMAND...
+# On this end of a link alone: what comes in would not be cut. narrow NS DEV MTU COMMAND...
 narrow() {
 	local rc=0
 
@@ -188,16 +188,16 @@ narrow() {
 }
 
 @test "a narrow way to the client: the server is told" {
-	narrow router wan 1280 big_both_ways client $VIP rs1
-	narrow router wan 1280 big_both_ways client "[$VIP6]" rs1
+	narrow router wan 1280 big_from client $VIP
+	narrow router wan 1280 big_from client "[$VIP6]"
 	has "$(on rs1 ip route get 10.2.0.1; on rs1 ip route get 10.2.0.2)" 'mtu 1280'
 	has "$(on rs1 ip route get fd00:2::1)" 'mtu 1280'
 	forget_routes rs1
 }
 
 @test "a narrow way to the server: the client is told" {
-	narrow gateway lan 1280 big_both_ways client $VIP rs1
-	narrow gateway lan 1280 big_both_ways client "[$VIP6]" rs1
+	narrow gateway lan 1280 big_to client $VIP rs1
+	narrow gateway lan 1280 big_to client "[$VIP6]" rs1
 	has "$(on client ip route get $VIP)" 'mtu 1280'
 	has "$(on client ip route get $VIP6)" 'mtu 1280'
 	forget_routes client
@@ -205,8 +205,8 @@ narrow() {
 }
 
 @test "the director's own link is the narrow one: the client is told" {
-	narrow dir eth1 1400 big_both_ways client $VIP rs1
-	narrow dir eth1 1400 big_both_ways client "[$VIP6]" rs1
+	narrow dir eth1 1400 big_to client $VIP rs1
+	narrow dir eth1 1400 big_to client "[$VIP6]" rs1
 	has "$(on client ip route get $VIP)" 'mtu 1400'
 	has "$(on client ip route get $VIP6)" 'mtu 1400'
 	forget_routes client

@@ -90,15 +90,22 @@ captured() {
 	packets "$1" | grep -E "${@:2}" || true
 }
 
-# The big file to and from http://ADDRESS, whose only server is NS: big_both_ways CLIENT ADDRESS NS
-big_both_ways() {
-	local want
+# The big file from http://ADDRESS: big_from CLIENT ADDRESS
+big_from() {
+	is "$(on "$1" curl -gsS --max-time 60 "http://$2/big" | sha256sum)" \
+		"$(<"$LAB_DIR/files/big.sha256")" "from $2"
+}
 
-	want=$(<"$LAB_DIR/files/big.sha256")
-	is "$(on "$1" curl -gsS --max-time 100 "http://$2/big" | sha256sum)" "$want" "from $2"
-	on "$1" curl -gsS --max-time 100 -T "$LAB_DIR/files/big" "http://$2/upload/big"
-	is "$(sha256sum <"$LAB_DIR/$3.d/www/upload/big")" "$want" "to $2"
+# To it, whose only server is NS: big_to CLIENT ADDRESS NS
+big_to() {
+	on "$1" curl -gsS --max-time 60 -T "$LAB_DIR/files/big" "http://$2/upload/big"
+	is "$(sha256sum <"$LAB_DIR/$3.d/www/upload/big")" "$(<"$LAB_DIR/files/big.sha256")" "to $2"
 	rm "$LAB_DIR/$3.d/www/upload/big"
+}
+
+big_both_ways() {
+	big_from "$1" "$2"
+	big_to "$@"
 }
 
 # Short connections, up to 1,000 a second: short_connections CLIENT HOST PORT [SECONDS]

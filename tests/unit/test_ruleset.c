@@ -20,6 +20,7 @@ static const struct rules_input params = {
 	.mark_mask = 0xffff0000,
 	.seed = 0x1234,
 	.tproxy = true,
+	.dup = true,
 };
 
 static struct match match(uint8_t protocol, const char *addr, uint16_t first, uint16_t last)

@@ -5,6 +5,7 @@ import ipaddress
 import struct
 
 ICMP, IPIP, TCP, UDP, IPV6, FRAGMENT, GRE, ICMP6 = 1, 4, 6, 17, 41, 44, 47, 58
+SHORTEST = {ICMP: 8, IPIP: 20, TCP: 20, UDP: 8, IPV6: 40, GRE: 8, ICMP6: 8}  # that can be read
 PARTIAL = "partial"  # a checksum that the network card is to make
 NONE = "none"
 WRONG = "wrong"
@@ -212,13 +213,15 @@ class Dissection:
         self.header(packet, prefix)
         ends = packet[12:20] if size != 40 else packet[8:40]
         false = ends + struct.pack("!II", len(segment), protocol)
-        if protocol in (IPIP, IPV6):
+        if len(segment) < SHORTEST.get(protocol, 0):
+            self.data(segment, prefix)
+        elif protocol in (IPIP, IPV6):
             self.network(segment, "")
         elif protocol == GRE:
             self.gre(segment, prefix)
         elif protocol == UDP:
             self.udp(segment, prefix, false, gue)
-        elif protocol == TCP and len(segment) >= 20:
+        elif protocol == TCP:
             self.tcp(segment, prefix, false)
         elif protocol in (ICMP, ICMP6):
             self.icmp(segment, prefix, false if protocol == ICMP6 else b"")

@@ -79,7 +79,7 @@ class Maker:
         self.random = random.Random(f"{seed} {scheduler}")
         self.scheduler = scheduler
         self.services = {"-t VIP:80": {}}  # and their servers: weight by "RS1:8080"
-        self.direct = set()  # of services and servers
+        self.direct = {}  # by service and server
         self.open = []
         self.flows = {}
         self.serial = 0
@@ -96,18 +96,15 @@ class Maker:
         return f"-w {weight} -x {upper}" + self.random.choice(("", f" -y {upper // 2}"))
 
     def method(self, service, server):
-        """How to forward. Other than NAT keeps the port, so ipvsadm makes it the service's own. From
-        direct routing there is no way back: IPVS keeps one route a server, and its connections that
-        are still direct get lost on that of another method."""
+        """How to forward. Other than NAT keeps the port, so ipvsadm makes it the service's own. A
+        server is direct for ever or never: IPVS keeps one route a server, and a direct connection
+        gets lost on the one that another method has looked up."""
         if server.endswith(PORTS_OF_NAT):
             return "-m"
-        if (service, server) in self.direct:
+        if self.direct.setdefault((service, server), self.random.random() < 0.4):
             return self.random.choice(("-g", ""))
         gre = "--tun-csum" if server.startswith("RS3") else "--tun-nocsum"
         gue = self.random.choice(("", " --tun-nocsum", " --tun-csum", " --tun-remcsum"))
-        if self.random.random() < 0.3:
-            self.direct.add((service, server))
-            return "-g"
         return self.random.choice(("-m", "-i", "-i --tun-type ipip",
                                    f"-i --tun-type gue --tun-port 6080{gue}",
                                    f"-i --tun-type gre {gre}"))

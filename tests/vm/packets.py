@@ -1,0 +1,441 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The same packets through IPVS and through nfvs, for each method of forwarding. To be run in the vm:
+
+    tests/vm/run python3 tests/vm/packets.py [--ways WORD] [--cases WORD] [--show]
+
+What arrives at the real server's interface, before it is unpacked, and what comes back to the client
+is compared field by field; both are silent machines whose packets are made here. A mismatch is shown
+with both packets. What may differ is in DIFFERENT, each with its reason. Prints TAP, a test for each
+way to forward.
+"""
+import argparse
+import difflib
+import fcntl
+import os
+import re
+import select
+import socket
+import struct
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+
+import craft
+import wire
+from craft import NONE, PARTIAL, UDP, WRONG, content, cut, error, network, tcp, udp
+from lab import GUE_PORT
+from side import Side
+
+# Fields that may differ: a pattern for the case, one for the name of the field, and why.
+DIFFERENT = (
+    ("", "outer ip.id", "a number that each director counts for itself"),
+    ("", "outer udp.source", "GUE: the hash of the flow, with a key of the director's own"),
+)
+
+GUE = f"-i --tun-type gue --tun-port {GUE_PORT}"
+METHODS = {  # options of ipvsadm, and the bytes of a tunnel behind its outer IP header
+    "NAT": ("-m", None), "DR": ("-g", None), "ipip": ("-i", 0),
+    "gue": (f"{GUE} --tun-nocsum", 12), "gue csum": (f"{GUE} --tun-csum", 12),
+    "gue remcsum": (f"{GUE} --tun-remcsum", 12), "gre": ("-i --tun-type gre --tun-nocsum", 4),
+    "gre csum": ("-i --tun-type gre --tun-csum", 8)}
+NARROW = 1400  # an MTU on the way to some servers
+MASK = {4: "10.{}.{}.{}", 6: "fd0{}::{}:{}"}
+
+
+class Way:
+    """One way to forward: service and server of number @number"""
+
+    def __init__(self, number, method, inner, outer, narrow=False):
+        self.number, self.method, self.inner, self.outer = number, method, inner, outer
+        self.narrow = narrow
+        self.options, self.head = METHODS[method]
+        self.name = method + (f", IPv{inner} in IPv{outer}" if self.head is not None
+                              else f", IPv{inner}") + (", a narrow way" if narrow else "")
+        self.client, self.virtual = (f"10.8.0.{number}", f"10.9.0.{number}") if inner == 4 else \
+            (f"fd08::{number:x}", f"fd09::{number:x}")
+        self.server = f"10.2.0.{100 + number}" if outer == 4 else f"fd00:2::1:{number:x}"
+        overhead = 0 if self.head is None else self.head + (20 if outer == 4 else 40)
+        self.room = (NARROW if narrow else 1500) - overhead
+
+    def lines(self):
+        bracket = "[{}]" if self.inner == 6 else "{}"
+        server = f"[{self.server}]" if self.outer == 6 else self.server
+        for kind, port, mapped in (("-u", 53, 5300), ("-t", 80, 8080)):
+            service = f"{kind} {bracket.format(self.virtual)}:{port}"
+            yield f"-A {service} -s rr"
+            yield f"-a {service} -r {server}:{mapped if self.method == 'NAT' else port} {self.options}"
+
+    def udp(self, port, length, how=None, **fields):
+        return [udp((self.client, port), (self.virtual, 53), length, how, **fields)]
+
+    def tcp(self, port, *more, **fields):
+        return [tcp((self.client, port), (self.virtual, 80), *more, **fields)]
+
+
+def ways():
+    number = 0
+    for method, (_, head) in METHODS.items():
+        for inner in (4, 6):
+            for outer in (4, 6) if head is not None else (inner,):
+                for narrow in (False, True)[:1 + (method in ("NAT", "DR", "ipip"))]:
+                    number += 1
+                    yield Way(number, method, inner, outer, narrow)
+
+
+def about_answer(kind4, kind6, info):
+    """The client's ICMP error about an answer, one to what "UDP" sent"""
+    def packets(way, port):
+        answer = udp((way.virtual, 53), (way.client, FIRST_PORT), 100)
+        kind, code = kind4 if way.inner == 4 else kind6
+        return [error(way.client, way.virtual, kind, code, info, answer)]
+
+    return packets
+
+
+def fragments(size, **fields):
+    return lambda way, port: cut(way.udp(port, 4000)[0], size, **fields)
+
+
+SYN, ACK, PSH = 2, 16, 8
+FIRST_PORT = 10000
+# What the client sends: names, and functions of the way and a port. "4" and "6": one family only.
+CASES = {
+    "UDP": lambda way, port: way.udp(port, 200),
+    "UDP, odd length": lambda way, port: way.udp(port, 101),
+    "UDP, DF": lambda way, port: way.udp(port, 200, df=True),
+    "UDP, class EF": lambda way, port: way.udp(port, 200, tos=0xb8),
+    "UDP, ECT(1)": lambda way, port: way.udp(port, 200, tos=1),
+    "UDP, ECT(0), DF": lambda way, port: way.udp(port, 200, tos=2, df=True),
+    "UDP, congestion experienced": lambda way, port: way.udp(port, 200, tos=0x8b),
+    "UDP, flow label": lambda way, port: way.udp(port, 200, flow=0xabcde, tos=0x28),
+    "UDP, TTL 255": lambda way, port: way.udp(port, 200, ttl=255),
+    "UDP, TTL 2": lambda way, port: way.udp(port, 200, ttl=2),
+    "UDP, TTL 1": lambda way, port: way.udp(port, 200, ttl=1),
+    "UDP, sum by the network card": lambda way, port: way.udp(port, 200, PARTIAL, df=True),
+    "UDP, wrong sum": lambda way, port: way.udp(port, 200, WRONG),
+    "UDP, no sum 4": lambda way, port: way.udp(port, 200, NONE),
+    "UDP, IP options 4": lambda way, port: way.udp(port, 200, options=b"\1\1\1\0"),
+    "TCP SYN": lambda way, port: way.tcp(port, SYN, df=True),
+    "TCP SYN, sum by the network card": lambda way, port: way.tcp(port, SYN, PARTIAL, df=True),
+    "TCP SYN, ECN": lambda way, port: way.tcp(port, SYN | 0xc0),
+    "TCP SYN, data": lambda way, port: way.tcp(port, SYN, data=content(501)),
+    "as large as fits, DF": lambda way, port: way.udp(port, way.room, df=True),
+    "one byte more, DF": lambda way, port: way.udp(port, way.room + 1, df=True)
+    if way.room < 1500 else [],
+    "one byte more, TCP, DF": lambda way, port: way.tcp(
+        port, SYN, df=True, data=content(way.room + 1 - (44 if way.inner == 4 else 64)))
+    if way.room < 1500 else [],
+    "1500 bytes": lambda way, port: way.udp(port, 1500),
+    "1500 bytes, class EF, ECT(0)": lambda way, port: way.udp(port, 1500, tos=0xba),
+    "as large as fits, sum by the network card": lambda way, port: way.udp(port, way.room, PARTIAL,
+                                                                           df=True),
+    "4000 bytes in fragments": fragments(1480 - 8 * 4),
+    "4000 bytes in small fragments": fragments(600),
+    "4000 bytes in fragments, DF 4": fragments(1480, df=True),
+    "the client's port unreachable": about_answer((3, 3), (1, 4), 0),
+    "the client's too big": about_answer((3, 4), (2, 0), 1300),
+}
+
+
+def from_server(kind4, kind6, info, size=None):
+    """An ICMP error from the server's side about the packet that came there first"""
+    def packets(way, packet):
+        family = 4 if packet[0] >> 4 == 4 else 6
+        sender = str(craft.ipaddress.ip_address(packet[12:16] if family == 4 else packet[8:24]))
+        kind, code = kind4 if family == 4 else kind6
+        server = way.server if way.outer == family else way.virtual
+        return [error(server, sender, kind, code, info, packet[:size])]
+
+    return packets
+
+
+def answer(way, packet):
+    if way.method != "NAT":
+        return []
+    return [udp((way.server, 5300), (way.client, FIRST_PORT), 150, tos=0x28, ttl=9)]
+
+
+# What comes from the server's side, after all that: functions of the way and the packet of "UDP".
+ANSWERS = {
+    "an answer": answer,
+    "port unreachable from the server": from_server((3, 3), (1, 4), 0),
+    "a short quote": from_server((3, 1), (1, 3), 0, 28 + 20 + 8),
+    "host unreachable from behind": from_server((3, 1), (1, 3), 0),
+    "time exceeded behind": from_server((11, 0), (3, 0), 0),
+    "too big for the way": from_server((3, 4), (2, 0), 1350),
+    "too big, and nonsense": from_server((3, 4), (2, 0), 20),
+}
+AFTER = {  # once the way is known to be narrow
+    "1320 bytes after that, DF": lambda way, port: way.udp(port, 1320, df=True),
+    "1320 bytes after that": lambda way, port: way.udp(port, 1320),
+}
+
+VNET_HEADER, ETHERNET = 10, 14
+SOL_PACKET, PACKET_VNET_HDR, ETH_P_ALL = 263, 15, 3
+SIOCGIFHWADDR = 0x8927
+NEEDS_SUM = 1
+FOR_HOST, FOR_OTHERS = 0, 3
+NEIGHBOURS = set(range(130, 138)) | {143}  # ICMPv6 that a link lives by
+
+
+def mac(namespace, name):
+    with namespace, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        return fcntl.ioctl(sock, SIOCGIFHWADDR, struct.pack("16s24x", name.encode()))[18:24]
+
+
+class Port:
+    """An interface as a wire: puts packets on it, and reads what comes"""
+
+    def __init__(self, namespace, name, neighbour):
+        self.neighbour, self.own = neighbour, mac(namespace, name)
+        with namespace:
+            self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        self.sock.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.sock.bind((name, ETH_P_ALL))
+        self.sock.setblocking(False)
+        self.packets = []
+
+    def send(self, packet):
+        """A packet whose checksum is partial goes with the order to complete it."""
+        kind = b"\x86\xdd" if packet[0] >> 4 == 6 else b"\x08\x00"
+        size = 40 if packet[0] >> 4 == 6 else (packet[0] & 15) * 4
+        protocol = packet[6] if packet[0] >> 4 == 6 else packet[9]
+        header = bytes(VNET_HEADER)
+        if protocol in (UDP, craft.TCP) and not craft.part_of(packet):
+            at = 6 if protocol == UDP else 16
+            ends = packet[12:20] if packet[0] >> 4 == 4 else packet[8:40]
+            false = ends + struct.pack("!II", len(packet) - size, protocol)
+            if packet[size + at:size + at + 2] == struct.pack("!H", craft.checksum(false) ^ 0xffff):
+                header = struct.pack("=BBHHHH", NEEDS_SUM, 0, 0, 0, ETHERNET + size, at)
+        self.sock.send(header + self.neighbour + self.own + kind + packet)
+
+    def read(self):
+        try:
+            frame, (_, _, kind, *_) = self.sock.recvfrom(1 << 17)
+        except BlockingIOError:
+            return False
+        flags, _, _, _, start, offset = struct.unpack_from("=BBHHHH", frame)
+        frame = frame[VNET_HEADER:]
+        if frame[12:14] not in (b"\x08\x00", b"\x86\xdd") or kind not in (FOR_HOST, FOR_OTHERS):
+            return True
+        if flags & NEEDS_SUM:  # as the network card would
+            value = craft.checksum(frame[start:])
+            if offset == 6:
+                value = value or 0xffff
+            frame = frame[:start + offset] + struct.pack("!H", value) + frame[start + offset + 2:]
+        packet = craft.trim(frame[ETHERNET:])
+        if packet[0] >> 4 == 4 or packet[6] != craft.ICMP6 or packet[40] not in NEIGHBOURS:
+            self.packets.append((packet, frame[:6] == self.own))
+        return True
+
+
+QUIET = ["add table inet quiet", "add chain inet quiet early { type filter hook prerouting "
+         "priority -450; policy drop; }", "add rule inet quiet early icmpv6 type "
+         "{ nd-neighbor-solicit, nd-neighbor-advert } accept"]
+
+
+class Bench:
+    """One of the directors, and the interfaces on both of its sides"""
+
+    def __init__(self, kind, loop, folder, all_ways):
+        self.side = Side(kind, loop, folder)
+        lab = self.side.lab
+        lab["dir"].sysctl(0, "ipv4/icmp_ratemask")
+        lab["dir"].batch("ip", [f"route add {way.server} dev br-s mtu {NARROW}"
+                                for way in all_ways if way.narrow])
+        lab["rs1"].batch("ip", [f"addr add {way.server}/{24 if way.outer == 4 else '64'} dev eth0"
+                                + " nodad" * (way.outer == 6) for way in all_ways])
+        for name in ("client", "rs1"):
+            lab[name].batch("nft", QUIET)
+        self.client = Port(lab["client"], "eth0", mac(lab["dir"], "br-c"))
+        self.server = Port(lab["rs1"], "eth0", mac(lab["dir"], "br-s"))
+        for way in all_ways:
+            for line in way.lines():
+                self.side.tool.write(line)
+                answered = self.side.tool.read()
+                if answered:
+                    sys.exit(f"{kind}: {line}: {answered}")
+
+    def ports(self):
+        return self.client, self.server
+
+    def close(self):
+        self.side.close()
+
+
+class Match:
+    """Two benches, and what they did with the same packets"""
+
+    def __init__(self, benches, all_ways):
+        self.benches = benches
+        self.ways = {}
+        for way in all_ways:
+            self.ways.update({way.client: way, way.virtual: way, way.server: way})
+
+    def gather(self, packets):
+        """By way: what arrived"""
+        found = {}
+        for packet, mine in packets:
+            target = packet[16:20] if packet[0] >> 4 == 4 else packet[24:40]
+            way = self.ways.get(str(craft.ipaddress.ip_address(target)))
+            found.setdefault(way, []).append((packet, mine))
+        return found
+
+    def counts(self, bench):
+        return [{way: len(some) for way, some in self.gather(port.packets).items()}
+                for port in bench.ports()]
+
+    def settle(self, silence=0.12, patience=1.5):
+        """Reads until the sides have as much, and nothing more comes"""
+        end, last = time.monotonic() + patience, time.monotonic()
+        ports = {port.sock: port for bench in self.benches for port in bench.ports()}
+        while time.monotonic() < end:
+            ready = select.select(list(ports), [], [], 0.03)[0]
+            for sock in ready:
+                while ports[sock].read():
+                    last = time.monotonic()
+            if time.monotonic() - last > silence and \
+                    self.counts(self.benches[0]) == self.counts(self.benches[1]):
+                return
+
+    def play(self, sends):
+        """sends: for each bench a list of which port sends what. Returns for each bench what each
+        way led to, at the client and at the server."""
+        for bench, some in zip(self.benches, sends):
+            for at_client, packet in some:
+                (bench.client if at_client else bench.server).send(packet)
+        self.settle()
+        results = []
+        for bench in self.benches:
+            results.append([self.gather(port.packets) for port in bench.ports()])
+            for port in bench.ports():
+                port.packets = []
+        return results
+
+
+def described(arrived, case):
+    """The fields of these packets, as lines; what may differ is only said to be there"""
+    excused = [re.compile(name) for pattern, name, _ in DIFFERENT if re.search(pattern, case)]
+    packets = [packet for packet, _ in arrived]
+    for packet, mine in arrived:
+        if craft.part_of(packet):
+            yield from lines(craft.Dissection(packet, GUE_PORT, False), excused)
+        if not mine:
+            yield "to another machine"
+    for packet in craft.whole(packets):
+        yield f"packet of {len(packet)} bytes"
+        yield from lines(craft.Dissection(packet, GUE_PORT), excused)
+
+
+def lines(dissection, excused):
+    for name, value in dissection.fields:
+        if any(pattern.fullmatch(name) for pattern in excused):
+            value = "(any)"
+        yield f"  {name} {value}"
+
+
+class Judge:
+    """Mismatches by way"""
+
+    def __init__(self, kinds, show):
+        self.kinds, self.show = kinds, show
+        self.mismatches = {}
+        self.arrived = {}
+
+    def compare(self, case, way, results):
+        for where, place in enumerate(("the client", "the server")):
+            texts = [list(described(result[where].get(way, []), f"{way.name}: {case}"))
+                     for result in results]
+            self.arrived[way] = self.arrived.get(way, 0) + bool(texts[0])
+            if self.show:
+                print(f"{way.name}: {case}, at {place}:", *texts[0] or ["nothing"], sep="\n  ")
+            if texts[0] != texts[1]:
+                both = difflib.unified_diff(*texts, *self.kinds, lineterm="", n=100)
+                self.mismatches.setdefault(way, []).append(
+                    [f"{case}: different at {place}"] + ["  " + line for line in both])
+
+    def result(self, number, way, cases):
+        mismatches = self.mismatches.get(way, [])
+        seen = self.arrived.get(way, 0)
+        if not seen:
+            mismatches = mismatches + [["nothing arrived, on either side"]]
+        print(f"{'not ok' if mismatches else 'ok'} {number} {way.name}: {cases} cases, packets "
+              f"arrived {seen} times")
+        for some in mismatches:
+            for line in some:
+                print("#   " + line)
+        return not mismatches
+
+
+def unnoticed(packet):
+    """Bits of this packet's headers that could change without a difference; there must be none
+    outside of what DIFFERENT excuses"""
+    before = list(described([(packet, True)], ""))
+    excused = (4, 5, 10, 11) if packet[0] >> 4 == 4 else ()
+    for at in range(len(packet)):
+        changed = packet[:at] + bytes((packet[at] ^ 0x10,)) + packet[at + 1:]
+        try:
+            if at not in excused and list(described([(changed, True)], "")) == before:
+                yield at
+        except (struct.error, IndexError):
+            pass  # it is not even what it was
+
+
+def run(options, folder):
+    """The exit status"""
+    all_ways = [way for way in ways() if options.ways in way.name]
+    names = [name for name in (*CASES, *ANSWERS, *AFTER) if options.cases in name or name == "UDP"]
+    kinds = options.sides.split(",")
+    loop = wire.Wire()
+    benches = [Bench(kind, loop, folder, all_ways) for kind in kinds]
+    match, judge = Match(benches, all_ways), Judge(kinds, options.show)
+    firsts = None
+    for number, name in enumerate(names):
+        sends = [[], []]
+        for way in all_ways:
+            if name[-2:] in (" 4", " 6") and way.inner != int(name[-1]):
+                continue
+            for i, some in enumerate(sends):
+                if name in ANSWERS:
+                    first = firsts[i][1].get(way)
+                    some += [(False, packet) for packet in
+                             (ANSWERS[name](way, first[0][0]) if first else [])]
+                else:
+                    make = CASES.get(name) or AFTER.get(name)
+                    some += [(True, packet) for packet in make(way, FIRST_PORT + number)]
+        results = match.play(sends)
+        firsts = firsts or results
+        for way in all_ways:
+            judge.compare(name, way, results)
+    print(f"1..{len(all_ways) + 1}")
+    good = [judge.result(number, way, len(names)) for number, way in enumerate(all_ways, 1)]
+    blind = {way.name: found for way in all_ways if way in firsts[0][1]
+             for found in [list(unnoticed(firsts[0][1][way][0][0]))] if found}
+    print("not ok" if blind else "ok", len(all_ways) + 1, "every other byte of a packet is compared")
+    for name, found in blind.items():
+        print(f"#   {name}: not the bytes {found}")
+    for bench in benches:
+        ended = bench.side.ended()
+        if ended:
+            print(f"# {bench.side.kind} has ended with {ended}", *bench.side.log(), sep="\n# ")
+            good.append(False)
+        bench.close()
+    return not all(good) or bool(blind)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ways", default="", help="only those with this in their name")
+    parser.add_argument("--cases", default="")
+    parser.add_argument("--sides", default="ipvs,nfvs")
+    parser.add_argument("--show", action="store_true", help="every packet")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="nfvs-packets.") as folder:
+        sys.exit(run(options, folder))
+
+
+main()
