@@ -15,6 +15,7 @@
 /* A service while it is read. */
 struct draft {
 	const struct reader *reader;
+	const struct director_conf *director;
 	const config_setting_t *at;
 	struct service_values values;
 	struct service_conf *out;
@@ -44,8 +45,9 @@ static int refuse_keys(const struct draft *draft, const char *const *names, cons
 }
 
 /* The service is known by its mark; its family may still be open (0). */
-static int key_by_mark(struct draft *draft, uint32_t mark_mask)
+static int key_by_mark(struct draft *draft)
 {
+	uint32_t mark_mask = draft->director->mark_mask;
 	static const char *const others[] = {"address", "protocol", "port", NULL};
 	const struct service_values *values = &draft->values;
 	struct service_key *key = &draft->out->spec.key;
@@ -267,6 +269,30 @@ static int server_tunnel_read(const struct draft *draft, const config_setting_t 
 	return tunnel_judge(draft, group, &out->tunnel);
 }
 
+/* FULLNAT has to have something to send from, and to remember whom it sent for. */
+static int fullnat_judge(const struct draft *draft, const config_setting_t *server)
+{
+	const struct local_addresses *locals = &draft->director->locals;
+	const config_setting_t *at = group_at(server, "method");
+	const struct service_spec *spec = &draft->out->spec;
+	bool any = false;
+
+	if (!at)
+		at = group_at(draft->at, "method");
+	for (uint32_t i = 0; i < locals->len; i++)
+		any |= locals->items[i].af == spec->key.af;
+	if (!any)
+		return reader_fault(draft->reader, at,
+				    "method: fullnat needs an %s address in "
+				    "director.local_addresses",
+				    family_name(spec->key.af));
+	if (spec->flags & SERVICE_ONEPACKET)
+		return reader_fault(draft->reader, at,
+				    "method: fullnat has to remember a packet's sender, which a "
+				    "one_packet service does not");
+	return 0;
+}
+
 static int server_read(struct draft *draft, const config_setting_t *at, struct dest_spec *out)
 {
 	const struct service_spec *spec = &draft->out->spec;
@@ -291,6 +317,11 @@ static int server_read(struct draft *draft, const config_setting_t *at, struct d
 				    "port: method %s leaves the packet as it is, so it must be the "
 				    "service's, %u",
 				    forward_method_name(method), ntohs(spec->key.port));
+	if (method == FORWARD_FULLNAT) {
+		ret = fullnat_judge(draft, at);
+		if (ret)
+			return ret;
+	}
 	if (values.lower > values.upper)
 		return reader_fault(draft->reader, group_at(at, "lower"),
 				    "lower: %u is above upper, %u", values.lower, values.upper);
@@ -362,7 +393,7 @@ static int servers_read(struct draft *draft)
 int model_read(const struct reader *reader, const struct director_conf *director,
 	       const config_setting_t *at, struct service_conf *out)
 {
-	struct draft draft = {.reader = reader, .at = at, .out = out};
+	struct draft draft = {.reader = reader, .director = director, .at = at, .out = out};
 	int ret = group_read(reader, GROUP_SERVICE, at, &draft.values);
 
 	if (ret)
@@ -370,8 +401,7 @@ int model_read(const struct reader *reader, const struct director_conf *director
 	out->line = source_place(reader->source, config_setting_source_line(at)).line;
 	memcpy(out->spec.name, draft.values.name, sizeof(out->spec.name));
 	memcpy(out->spec.scheduler, draft.values.scheduler, sizeof(out->spec.scheduler));
-	ret = draft.values.fwmark ? key_by_mark(&draft, director->mark_mask)
-				  : key_by_address(&draft);
+	ret = draft.values.fwmark ? key_by_mark(&draft) : key_by_address(&draft);
 	if (!ret)
 		ret = matches_read(&draft);
 	if (!ret)

@@ -205,6 +205,22 @@ int director_service_add(struct director *director, const struct service_spec *s
 	return 0;
 }
 
+/* A service that remembers no connection cannot have servers that need one. */
+static int one_packet_possible(const struct service *svc, const struct service_spec *spec,
+			       struct error *err)
+{
+	struct dest *dest;
+
+	cds_list_for_each_entry (dest, &svc->dests, list)
+		if (spec->flags & SERVICE_ONEPACKET &&
+		    atomic_load_explicit(&dest->forward, memory_order_relaxed)->method ==
+			    FORWARD_FULLNAT)
+			return error_set(err, -EOPNOTSUPP,
+					 "the service has fullnat servers, for which a packet's "
+					 "sender has to be remembered");
+	return 0;
+}
+
 int director_service_set(struct director *director, const struct service_spec *spec,
 			 struct error *err)
 {
@@ -215,6 +231,8 @@ int director_service_set(struct director *director, const struct service_spec *s
 	if (ret)
 		return ret;
 	ret = find_scheduler(spec->scheduler, &sched, err);
+	if (!ret)
+		ret = one_packet_possible(svc, spec, err);
 	if (ret)
 		return ret;
 	ret = service_edit(svc, spec, sched);

@@ -5,6 +5,8 @@
  */
 #include "lvs/outbox.h"
 
+#define BURST 50u
+
 static struct outgoing *place(struct outbox *outbox)
 {
 	struct outgoing *out = &outbox->items[outbox->len++];
@@ -21,10 +23,24 @@ struct outgoing *outbox_add(struct outbox *outbox)
 	return place(outbox);
 }
 
-struct outgoing *outbox_add_error(struct outbox *outbox, uint8_t **buf)
+/* One for each ms that passed. */
+static void earn(struct outbox *outbox, uint64_t now)
 {
-	if (outbox->errors >= OUTBOX_ERRORS)
+	uint64_t passed = now - outbox->counted;
+
+	if (!outbox->counted || passed >= BURST - outbox->credit)
+		outbox->credit = BURST;
+	else
+		outbox->credit += (uint32_t)passed;
+	outbox->counted = now;
+}
+
+struct outgoing *outbox_add_error(struct outbox *outbox, uint64_t now, uint8_t **buf)
+{
+	earn(outbox, now);
+	if (outbox->errors >= OUTBOX_ERRORS || !outbox->credit)
 		return NULL;
+	outbox->credit--;
 	*buf = outbox->quotes[outbox->errors++];
 	return place(outbox);
 }
@@ -32,5 +48,6 @@ struct outgoing *outbox_add_error(struct outbox *outbox, uint8_t **buf)
 void outbox_undo(struct outbox *outbox)
 {
 	outbox->errors--;
+	outbox->credit++;
 	outbox->len--;
 }

@@ -29,6 +29,8 @@ struct outgoing {
 
 struct outbox {
 	unsigned int len, errors;
+	uint32_t credit;  /* ICMP errors that may be sent now */
+	uint64_t counted; /* ms, until when credit was given */
 	struct outgoing items[OUTBOX_MAX + OUTBOX_ERRORS];
 	uint8_t quotes[OUTBOX_ERRORS][OUTBOX_QUOTE];
 };
@@ -36,9 +38,13 @@ struct outbox {
 /* The next free place, zeroed but for its buffers; NULL: full. The caller fills it in. */
 struct outgoing *outbox_add(struct outbox *outbox);
 
-/* A place for an ICMP error, with @buf to write it to (OUTBOX_QUOTE bytes); NULL: enough of them in
- * this batch. The caller sets its length and family, or takes it back with outbox_undo(). */
-struct outgoing *outbox_add_error(struct outbox *outbox, uint8_t **buf);
+/*
+ * A place for an ICMP error, with @buf to write it to (OUTBOX_QUOTE bytes); NULL: enough of them in
+ * this batch, or lately: 1000 a second and 50 at once, as the kernel has it (icmp_msgs_per_sec,
+ * icmp_msgs_burst). The caller sets its length and family, or takes it back with outbox_undo().
+ * @now: ms.
+ */
+struct outgoing *outbox_add_error(struct outbox *outbox, uint64_t now, uint8_t **buf);
 void outbox_undo(struct outbox *outbox);
 
 #endif

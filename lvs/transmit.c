@@ -27,7 +27,7 @@ struct verdict transmit_error(struct direct *d, struct pkt *pkt, enum reason rea
 	uint8_t *buf;
 	size_t len;
 
-	out = outbox_add_error(d->outbox, &buf);
+	out = outbox_add_error(d->outbox, d->now, &buf);
 	if (!out)
 		return drop(d, reason);
 	len = icmp_error_build(buf, pkt->data, pkt->len, type, code, info);

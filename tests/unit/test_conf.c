@@ -238,6 +238,8 @@ static const struct {
 	 "t:3: tunnel_checksum: ipip has no checksum"},
 	{TUNNELS("", "tunnel = \"gre\"; tunnel_checksum = \"remote\";"),
 	 "t:3: tunnel_checksum: only gue can leave it to the receiver"},
+	{SERVER("method = \"fullnat\";"),
+	 "t:2: method: fullnat needs an IPv4 address in director.local_addresses"},
 	{SERVER("upper = 5; lower = 6;"), "t:2: lower: 6 is above upper, 5"},
 	{SERVER("lower = 1;"), "t:2: lower: 1 is above upper, 0"},
 	{MARKED("persistent = 9; servers = ( { address = \"10.2.0.1\"; port = 80; } );"),

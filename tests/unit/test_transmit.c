@@ -212,12 +212,29 @@ Test(transmit, no_way_to_the_server)
 	cr_assert_eq(lab_reason(&lab, REASON_NO_ROUTE), 1);
 }
 
+/* Errors that a packet a ms, or all at once, makes. */
+static unsigned int errors_of(unsigned int packets, unsigned int ms)
+{
+	unsigned int errors = 0;
+
+	for (unsigned int i = 0; i < packets; i++) {
+		lab.d.now += ms;
+		datagram(CLIENT, VIP, 4000, 10, true, 64);
+		errors += lab.outbox.errors;
+	}
+	return errors;
+}
+
 Test(transmit, a_flood_makes_no_flood_of_errors)
 {
+	uint8_t *buf;
+
 	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest("10.99.0.1", 53, 1), FORWARD_DR);
-	datagram(CLIENT, VIP, 4000, 10, true, 64);
+	lab.d.now = 1000000;
+	cr_assert_eq(errors_of(1000, 0), 50);
+	cr_assert_eq(errors_of(1000, 1), 1000, "a thousand a second");
 	lab.outbox.len = lab.outbox.errors = OUTBOX_ERRORS;
-	cr_assert_null(outbox_add_error(&lab.outbox, &(uint8_t *){NULL}));
+	cr_assert_null(outbox_add_error(&lab.outbox, lab.d.now + 10, &buf), "and a batch has few");
 }
 
 /* An error of a router at @mtu about the packet that went out last, from the tunnel's other end. */

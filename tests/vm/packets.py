@@ -31,6 +31,7 @@ from side import Side
 # Fields that may differ: a pattern for the case, one for the name of the field, and why.
 DIFFERENT = (
     ("", "outer ip.id", "a number that each director counts for itself"),
+    ("", "error ip.id", "the same"),
     ("", "outer udp.source", "GUE: the hash of the flow, with a key of the director's own"),
 )
 
