@@ -114,7 +114,7 @@ int networks_address(const struct networks *networks, const char *name, uint8_t 
 
 		if (!own || strcmp(at->ifa_name, name))
 			continue;
-		*out = (union addr){0};
+		memset(out, 0, sizeof(*out));
 		memcpy(out->bytes, own, addr_size(af));
 		return 0;
 	}

@@ -215,8 +215,8 @@ static void send_all(struct probes *probes, int arp, int nd)
 		if (fd < 0)
 			probe->err = fd;
 		else
-			probe->err = probe->af == AF_INET6 ? nd_send(fd, probe)
-							   : arp_send(fd, probe);
+			probe->err =
+				probe->af == AF_INET6 ? nd_send(fd, probe) : arp_send(fd, probe);
 	}
 }
 

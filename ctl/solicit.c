@@ -46,7 +46,7 @@ int arp_claim_parse(const uint8_t *data, size_t len, union addr *addr, uint8_t m
 	    arp.ea_hdr.ar_hln != MAC_LEN || arp.ea_hdr.ar_pln != 4 ||
 	    (op != ARPOP_REQUEST && op != ARPOP_REPLY))
 		return -EPROTO;
-	*addr = (union addr){0};
+	memset(addr, 0, sizeof(*addr));
 	memcpy(addr->bytes, arp.arp_spa, 4);
 	memcpy(mac, arp.arp_sha, MAC_LEN);
 	return 0;

@@ -162,14 +162,17 @@ int ways_find(struct ways *ways, uint8_t af, const union addr *addr, struct way 
 	return 0;
 }
 
-int ways_enter(struct ways *ways, const char *name, const union addr *source, const union addr *to)
+bool ways_enter(struct ways *ways, const char *name, const union addr *source, const union addr *to)
 {
 	struct answer answer = {0};
 	struct nlmsghdr *head = ask_begin(ways, AF_INET, to);
 	struct rtmsg *msg = mnl_nlmsg_get_payload(head);
+	int ret;
 
 	msg->rtm_src_len = 32;
 	mnl_attr_put(head, RTA_SRC, sizeof(source->ip), source->bytes);
 	mnl_attr_put_u32(head, RTA_IIF, if_nametoindex(name));
-	return ask_end(ways, head, take_route, &answer);
+	ret = ask_end(ways, head, take_route, &answer);
+	/* What rp_filter drops is EXDEV, and EINVAL since Linux 6.14. */
+	return ret != -EXDEV && ret != -EINVAL;
 }

@@ -15,7 +15,7 @@ struct way {
 	bool routed;		/* by a gateway; else the destination is a neighbour */
 	union addr gateway;	/* if routed and of the destination's family; else zero */
 	char name[IF_NAMESIZE]; /* of the interface by which it leaves */
-	uint32_t mtu;		/* what is known of the way's, at most the interface's; 0: unknown */
+	uint32_t mtu; /* what is known of the way's, at most the interface's; 0: unknown */
 };
 
 /* -errno with @err. */
@@ -25,8 +25,8 @@ void ways_close(struct ways *ways); /* NULL is fine */
 /* 0, or why there is none: -ENETUNREACH, -EHOSTUNREACH ... */
 int ways_find(struct ways *ways, uint8_t af, const union addr *addr, struct way *out);
 
-/* Would an IPv4 packet from @source to our own address @to be let in by the interface @name? 0;
- * -EXDEV: rp_filter would drop it. */
-int ways_enter(struct ways *ways, const char *name, const union addr *source, const union addr *to);
+/* Would an IPv4 packet from @source to our own address @to be let in by the interface @name? */
+bool ways_enter(struct ways *ways, const char *name, const union addr *source,
+		const union addr *to);
 
 #endif

@@ -13,6 +13,8 @@ static const struct word words[] = {
 	{"status", status_main, "[--json]", "the daemon, its queues, what it dropped and why"},
 	{"explain", explain_main, "[--json] tcp|udp ADDRESS:PORT ADDRESS:PORT [mark N]",
 	 "what would happen to a packet from client to virtual service, and why"},
+	{"check", check_main, "[-v|--verbose] [--json]",
+	 "what keeps the services from working, as far as this machine can see"},
 	{"version", version_main, "", "the version of this program"},
 	{"help", help_main, "", "this list"},
 };

@@ -15,6 +15,7 @@ struct word {
 
 int status_main(struct session *session, int argc, const char *const *argv);
 int explain_main(struct session *session, int argc, const char *const *argv);
+int check_main(struct session *session, int argc, const char *const *argv);
 int version_main(struct session *session, int argc, const char *const *argv);
 
 /* Runs the word @argv[0]; an exit status. */

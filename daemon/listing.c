@@ -7,6 +7,7 @@
  */
 #include "daemon/listing.h"
 #include "daemon/array.h"
+#include "lvs/forward.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -173,11 +174,12 @@ void conn_row_fill(struct conn_row *row, const struct conn *conn, uint64_t now)
 {
 	uint64_t expires = atomic_load_explicit(&conn->expires, memory_order_relaxed);
 	uint8_t flags = atomic_load_explicit(&conn->flags, memory_order_relaxed);
+	bool bypass = conn->forward->method == FORWARD_BYPASS; /* to where the client sent it */
 
 	*row = (struct conn_row){
 		.source = conn->caddr,
 		.virtual = conn->vaddr,
-		.server = conn->dest->addr,
+		.server = bypass ? conn->vaddr : conn->dest->addr,
 		.server_af = conn->dest->af,
 		.sport = conn->cport,
 		.vport = conn->vport,

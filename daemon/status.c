@@ -7,6 +7,7 @@
 #include "daemon/queue.h"
 #include "sched/schedulers.h"
 
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -108,6 +109,25 @@ static json_t *kernel(const struct director *director)
 			 caps->notrack, "nft_tproxy", caps->tproxy, "nft_dup", caps->dup);
 }
 
+/* Which network namespace this is, as a number that another process can compare; 0: not known. */
+static json_int_t namespace_number(void)
+{
+	struct stat stats;
+
+	return stat("/proc/self/ns/net", &stats) ? 0 : (json_int_t)stats.st_ino;
+}
+
+static json_t *local_addresses(const struct local_addresses *locals)
+{
+	json_t *rows = json_array();
+	char text[ADDR_STRLEN];
+
+	for (uint32_t i = 0; i < locals->len; i++)
+		json_array_append_new(rows, json_string(addr_format(text, locals->items[i].af,
+								    &locals->items[i].addr)));
+	return rows;
+}
+
 json_t *status_json(const struct director *director, const struct workers *workers,
 		    uint64_t started)
 {
@@ -118,7 +138,7 @@ json_t *status_json(const struct director *director, const struct workers *worke
 	services_each(director_services(director), tally_service, &tally);
 	rcu_read_unlock();
 	return json_pack("{s:s, s:i, s:I, s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
-			 "s:o, s:o, s:o}",
+			 "s:I, s:o, s:o, s:o, s:o}",
 			 "version", NFVS_VERSION, "pid", (int)getpid(), "uptime",
 			 (json_int_t)((director_now() - started) / 1000), "datapath", "packet",
 			 "schedulers", scheduler_names(), "kernel", kernel(director), "table",
@@ -126,8 +146,9 @@ json_t *status_json(const struct director *director, const struct workers *worke
 			 "system", conf->system_managed ? "manage" : "check", "services",
 			 tally.file + tally.runtime, "services_file", tally.file,
 			 "services_runtime", tally.runtime, "servers", tally.servers, "connections",
-			 (json_int_t)conns_count(director_conns(director)), "queues",
-			 queue_rows(workers), "drops",
+			 (json_int_t)conns_count(director_conns(director)), "namespace",
+			 namespace_number(), "local_addresses", local_addresses(&conf->locals),
+			 "queues", queue_rows(workers), "drops",
 			 reasons(workers, REASON_TRUNCATED, REASON_NO_SERVICE - 1), "passed",
 			 reasons(workers, REASON_NO_SERVICE, REASON_MAX - 1));
 }

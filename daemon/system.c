@@ -7,8 +7,8 @@
  * is the director's own. Control thread.
  */
 #include "daemon/system.h"
+#include "ctl/networks.h"
 #include "daemon/array.h"
-#include "daemon/networks.h"
 #include "lib/log.h"
 #include "lvs/forward.h"
 

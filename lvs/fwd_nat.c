@@ -9,12 +9,29 @@
 #include "lvs/nat.h"
 #include "lvs/transmit.h"
 
+/* What goes into this machine and not out of it is cut by nobody, who would sum its parts anew: a
+ * super-packet has to be right as a whole. */
+static void sum_delivered(struct direct *d, const struct conn *conn, struct pkt *pkt)
+{
+	const struct route *route;
+
+	if (!pkt->gso || (pkt->hook != HOOK_INPUT && pkt->hook != HOOK_PREROUTING))
+		return;
+	route = pkt->dir == PKT_IN ? dest_route(d, conn->dest) : NULL;
+	if (pkt->hook == HOOK_PREROUTING && !(route && route->local))
+		return;
+	pkt->gso = false;
+	pkt->csum_partial = true;
+	pkt_sum(pkt);
+}
+
 static struct verdict nat_xmit(struct direct *d, const struct conn *conn, struct pkt *pkt)
 {
 	if (pkt->dir == PKT_IN)
 		nat_rewrite(pkt, NAT_DESTINATION, &conn->dest->addr, conn->dport);
 	else
 		nat_rewrite(pkt, NAT_SOURCE, &conn->vaddr, conn->vport);
+	sum_delivered(d, conn, pkt);
 	return transmit_forward(d, pkt);
 }
 

@@ -12,7 +12,8 @@
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
 
-#define TUNNEL_MTU_MIN 68u /* RFC 791; as in __ip_vs_get_out_rt() */
+#define TUNNEL_MTU_MIN 68u   /* RFC 791; as in __ip_vs_get_out_rt() */
+#define MTU6_MIN       1280u /* RFC 8200: a sender need not go below, so what is as small passes */
 
 static struct verdict drop(struct direct *d, enum reason reason)
 {
@@ -88,6 +89,13 @@ struct verdict transmit_own(struct direct *d, struct pkt *pkt)
 {
 	struct outgoing *out;
 
+	if (pkt->hook == HOOK_INPUT && pkt->gso) { /* nobody cuts it any more and sums the parts */
+		pkt->gso = false;
+		pkt->csum_partial = true;
+		pkt_sum(pkt);
+	}
+	if (pkt->hook == HOOK_INPUT)
+		return (struct verdict){.action = VERDICT_ACCEPT, .mangled = true};
 	if (pkt->hook == HOOK_OUTPUT) /* the kernel sees the new addresses and routes anew */
 		return (struct verdict){.action = VERDICT_ACCEPT, .mangled = true};
 	/* The rule sets DF in what it sends, so what may be cut is sent by ourselves. */
@@ -160,6 +168,15 @@ static int tunnel_fill(struct direct *d, const struct dest *dest, const struct r
 	return 0;
 }
 
+/* What may be in a tunnel packet of @mtu bytes. Where that is too little for IPv6, the tunnel
+ * packet is cut. */
+static uint32_t tunnel_room(const struct pkt *pkt, uint32_t mtu, size_t overhead)
+{
+	uint32_t room = mtu - (uint32_t)overhead;
+
+	return pkt->flow.af == AF_INET6 && room < MTU6_MIN ? MTU6_MIN : room;
+}
+
 struct verdict transmit_tunnel(struct direct *d, struct dest *dest, struct pkt *pkt)
 {
 	const struct tunnel tunnel = dest_tunnel(dest);
@@ -178,8 +195,8 @@ struct verdict transmit_tunnel(struct direct *d, struct dest *dest, struct pkt *
 	if (route->mtu < overhead + TUNNEL_MTU_MIN)
 		return drop(d, REASON_TOO_BIG);
 	if ((pkt->flow.af == AF_INET6 || setting(&d->settings->pmtu_disc)) &&
-	    must_shrink(d, pkt, route->mtu - (uint32_t)overhead))
-		return too_big(d, pkt, route->mtu - (uint32_t)overhead);
+	    must_shrink(d, pkt, tunnel_room(pkt, route->mtu, overhead)))
+		return too_big(d, pkt, tunnel_room(pkt, route->mtu, overhead));
 	out = outbox_add(d->outbox);
 	if (!out)
 		return drop(d, REASON_OUTBOX);

@@ -11,10 +11,12 @@
 #include "lvs/transmit.h"
 
 #include <netinet/icmp6.h>
+#include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
+#include <stddef.h>
 #include <string.h>
 
-#define MTU_MIN	 68u   /* RFC 791 */
+#define MTU_MIN	 552u  /* what the kernel learns at least (min_pmtu): a lie must not do much harm */
 #define MTU6_MIN 1280u /* RFC 8200 */
 
 /* What an ICMP error says. */
@@ -76,13 +78,24 @@ static struct conn *quote_conn(struct direct *d, const uint8_t *quote, size_t le
 static void message_shrink(struct direct *d, struct conn *conn, struct message *message)
 {
 	const struct tunnel tunnel = dest_tunnel(conn->dest);
-	uint32_t least = conn->dest->af == AF_INET6 ? MTU6_MIN : MTU_MIN;
 	uint32_t overhead = (uint32_t)tunnel_overhead(&tunnel, conn->dest->af, false);
+	uint32_t least = conn->dest->af == AF_INET6 ? MTU6_MIN + overhead : MTU_MIN;
 
-	if (message->mtu < least + overhead)
-		message->mtu = least + overhead;
+	if (message->mtu < least)
+		message->mtu = least;
 	dest_learn_mtu(d, conn->dest, message->mtu);
 	message->mtu -= overhead;
+}
+
+/* A client that lets its packets be cut needs not know how large they may be. */
+static bool may_cut(const struct pkt *inner)
+{
+	uint8_t flags;
+
+	if (inner->flow.af != AF_INET)
+		return false;
+	flags = inner->data[offsetof(struct iphdr, frag_off)];
+	return !(flags & IP_DF >> 8);
 }
 
 bool tunnel_error(struct direct *d, const struct pkt *pkt, struct verdict *verdict)
@@ -101,10 +114,17 @@ bool tunnel_error(struct direct *d, const struct pkt *pkt, struct verdict *verdi
 		return false;
 	if (message.mtu)
 		message_shrink(d, conn, &message);
+	if (message.mtu && conn->af == AF_INET6 && message.mtu < MTU6_MIN)
+		message.mtu = MTU6_MIN;
 	message_translate(&message, pkt->flow.af, tunnel.inner_af);
 	inner = (struct pkt){.data = pkt->data + pkt->inner_l3 + tunnel.inner,
 			     .len = (uint32_t)(len - tunnel.inner),
 			     .flow = {.af = conn->af, .saddr = conn->caddr}};
+	if (message.mtu && may_cut(&inner)) {
+		stat_add(&d->stats->reasons[REASON_TUNNEL_ERROR], 1);
+		*verdict = (struct verdict){.action = VERDICT_DROP};
+		return true;
+	}
 	*verdict = transmit_error(d, &inner, REASON_TUNNEL_ERROR, message.type, message.code,
 				  message.mtu);
 	return true;

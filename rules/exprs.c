@@ -177,6 +177,16 @@ static void verdict(struct builder *b, int code, const char *chain)
 		nftnl_expr_set_str(e, NFTNL_EXPR_IMM_CHAIN, chain);
 }
 
+static void mark_store(struct builder *b)
+{
+	struct nftnl_expr *e = expr(b, "meta");
+
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, NFT_META_MARK);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_META_SREG, REG_KEY);
+}
+
 static void mark_by(struct builder *b, const struct stmt *stmt)
 {
 	struct nftnl_expr *e;
@@ -185,11 +195,7 @@ static void mark_by(struct builder *b, const struct stmt *stmt)
 	e = lookup(b, set_layouts[stmt->set].name, REG_KEY);
 	if (e)
 		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, REG_KEY);
-	e = expr(b, "meta");
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, NFT_META_MARK);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_META_SREG, REG_KEY);
+	mark_store(b);
 }
 
 static void jhash(struct builder *b, uint32_t len, uint32_t modulus, uint32_t seed, uint32_t offset)
@@ -370,6 +376,11 @@ static void stmt_fill(struct builder *b, const struct stmt *stmt)
 		break;
 	case STMT_MARKED:
 		mark_compare(b, NFT_CMP_NEQ, 0);
+		break;
+	case STMT_UNMARK:
+		meta_load(b, NFT_META_MARK, REG_KEY);
+		mask(b, ~bits);
+		mark_store(b);
 		break;
 	case STMT_SEND:
 		send_own(b);

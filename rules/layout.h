@@ -85,6 +85,7 @@ enum stmt_kind {
 	STMT_REFUSED,	  /* goes on if the daemon said so: mark_refuse() */
 	STMT_SENT,	  /* likewise: mark_send() */
 	STMT_MARKED,	  /* goes on if there is any of our bits in the mark */
+	STMT_UNMARK,	  /* our bits leave the mark */
 	STMT_SEND,	  /* to its destination, as this machine's own; the packet itself ends */
 	STMT_PROTOCOL,	  /* goes on if it is this protocol */
 	STMT_NOTRACK,	  /* conntrack does not see the packet */

@@ -12,13 +12,18 @@
 #     IPv6 likewise: 10.N.0.0/24 is fd00:N::/64
 #
 # VIPs on the director: 10.1.0.100, 10.1.0.101, fd00:1::100, fd00:1::101. The servers' gateway is the
-# director (for NAT); rs1 and rs2 are prepared for direct routing too. origin is what a cache
-# stands for.
+# director (for NAT). rs1 and rs2 are prepared for direct routing too, of 10.1.0.100 and of
+# 10.2.0.100, which the director itself has not. origin is what a cache stands for.
+#
+# A program on the director asks a VIP that the director has from that very address. So a client on
+# the director needs for NAT a VIP that the servers have not, and for DR one that the director has
+# not, lest one of them gets packets from itself.
 
 load common
 load topology
 
 VIP2_6=fd00:1::101
+APART=10.2.0.100 APART6=fd00:2::100
 
 network() {
 	local ns
@@ -49,7 +54,7 @@ setup_file() {
 	network
 	mkdir -p "$LAB_DIR/files"
 	for ns in rs1 rs2; do
-		realserver $ns up --method dr --vip $VIP --vip $VIP6
+		realserver $ns up --method dr --vip $VIP --vip $VIP6 --vip $APART --vip $APART6
 	done
 	for ns in dir rs1 rs2 origin; do
 		server_up $ns
@@ -149,24 +154,30 @@ own() {
 }
 
 @test "a client on the director, NAT, IPv4 and IPv6" {
-	service -t $VIP:80 rr 8080 1 1
-	service -t "[$VIP6]:80" rr 8080 1 1
-	service -u $VIP:53 rr 53 1 1
-	is "$(fetch dir 4 http://$VIP/ | tally)" "rs1:2 rs2:2"
-	is "$(fetch dir 4 "http://[$VIP6]/" | tally)" "rs1:2 rs2:2"
-	is "$(own udp 4 $VIP 53 | tally)" "rs1:2 rs2:2"
+	service -t $VIP2:80 rr 8080 1 1
+	service -t "[$VIP2_6]:80" rr 8080 1 1
+	service -u $VIP2:53 rr 53 1 1
+	is "$(fetch dir 4 http://$VIP2/ | tally)" "rs1:2 rs2:2"
+	is "$(fetch dir 4 "http://[$VIP2_6]/" | tally)" "rs1:2 rs2:2"
+	is "$(own udp 4 $VIP2 53 | tally)" "rs1:2 rs2:2"
 	adm -C
-	service -t $VIP:80 rr 8080 1
-	big_both_ways dir $VIP rs1
+	service -t $VIP2:80 rr 8080 1
+	big_both_ways dir $VIP2 rs1
 }
 
-# As the director has the virtual address, its programs ask from it, and so must not the server:
-# it has the address too. Of 10.2.0.1 it knows.
-@test "a client on the director, DR" {
-	serve -t $VIP:80 -g 10.2.0.11 10.2.0.12
-	serve -u $VIP:53 -g 10.2.0.11 10.2.0.12
-	is "$(fetch dir 4 http://$VIP/ --interface 10.2.0.1 | tally)" "rs1:2 rs2:2"
-	is "$(fetch dir 1 http://$VIP/ --interface 10.2.0.1)" "rs1 80 10.2.0.1"
+@test "a client on the director, DR, IPv4 and IPv6" {
+	serve -t $APART:80 -g 10.2.0.11 10.2.0.12
+	serve -t "[$APART6]:80" -g fd00:2::11 fd00:2::12
+	serve -u $APART:53 -g 10.2.0.11 10.2.0.12
+	capture seen rs1 eth0 tcp and dst port 80
+	is "$(fetch dir 4 http://$APART/ | sort | uniq -c | awk '{ print $1, $2, $4 }' | paste -sd ' ')" \
+		"2 rs1 10.2.0.1 2 rs2 10.2.0.1"
+	awaits seen " 10\.2\.0\.1\.[0-9]+ > $APART\.80: "
+	is "$(fetch dir 4 "http://[$APART6]/" | tally)" "rs1:2 rs2:2"
+	is "$(own udp 4 $APART 53 | tally)" "rs1:2 rs2:2"
+	adm -C
+	serve -t $APART:80 -g 10.2.0.11
+	big_both_ways dir $APART rs1
 }
 
 @test "a client on the director, its own server" {
@@ -188,8 +199,8 @@ own() {
 }
 
 @test "a client on the director hears of a closed port of its server" {
-	service -u $VIP:9999 rr 9998 1
-	own refused udp $VIP 9999
+	service -u $VIP2:9999 rr 9998 1
+	own refused udp $VIP2 9999
 }
 
 # The director with other settings: other NAME DIRECTOR-KEYS SERVICES
@@ -218,9 +229,9 @@ other() {
 mark_requests() {
 	on dir nft -f - <<-END
 		table inet lab {
-			chain mark {
+			chain requests {
 				type filter hook prerouting priority mangle
-				iifname "eth0" tcp dport 80 mark set 7
+				iifname "eth0" tcp dport 80 meta mark set 7
 			}
 		}
 	END

@@ -64,7 +64,7 @@ probe() {
 
 # Watches an interface: capture NAME NS DEV EXPRESSION...; a line for each packet.
 capture() {
-	spawn "$1" "$2" tcpdump -Z root -lnn -e -v --immediate-mode -i "$3" "${@:4}"
+	spawn "$1" "$2" tcpdump -Z root -lnn -e -vv --immediate-mode -i "$3" "${@:4}"
 	await 5 grep -q 'listening on' "$LAB_DIR/$1.log"
 }
 

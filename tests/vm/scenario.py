@@ -11,9 +11,9 @@ A scenario is lines of text. A line that begins with a dash is for ipvsadm and n
 
 Addresses are names: C1 C2 C3 are clients, VIP and VIP2 virtual, RS1 RS2 RS3 servers (TCP ports 80,
 81, 443, 8080 and 8081, UDP 53, 5300 and 5301), each with a 6 behind it for IPv6. The servers take
-all methods of forwarding: GUE at port 6080; of GRE, RS3 wants checksums and the others none. FWM is a firewall mark, which what
-goes to VIP2 carries once a line has named it. Every run gets addresses and a mark of its own, so
-that nothing is left from the one before.
+every method of forwarding: GUE at port 6080; of GRE, RS3 wants checksums and the others none. FWM
+is a firewall mark, which what goes to VIP2 carries once a line has named it. Every run gets
+addresses and a mark of its own, so that nothing is left from the one before.
 """
 import ipaddress
 import random

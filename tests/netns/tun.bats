@@ -1,0 +1,262 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Tunnels to servers on other networks, in all their kinds: what is around the client's packet, what
+# happens to packets that do not fit, and to what routers inside the way say.
+#
+#     client .2 -- 10.9.0.0/24 -- .1 router .254 -- 10.1.0.0/24 -- .1 eth0  dir
+#                                     .254          10.5.0.0/24 -- .1 eth1 --'
+#                                      | middle
+#                                 10.6.0.0/24
+#                                      | middle
+#     rs1 .11 ==== 10.4.0.0/24 ==== .1 lan  far
+#
+#     IPv6 likewise: 10.N.0.0/24 is fd00:N::/64
+#
+# The VIPs 10.1.0.100 and fd00:1::100 are on the director, whose way to the server is by eth1, and on
+# the server's tunnel device (nfvs-realserver). The answers go by far and router to the client, past
+# the director. ip_forward is 0 on the director; rp_filter is strict everywhere but for what
+# nfvs-realserver changes on the tunnel device, and on the router, which gets answers from VIPs
+# that are elsewhere.
+
+load common
+load topology
+
+CLIENT=10.9.0.2 CLIENT6=fd00:9::2
+RS=10.4.0.11 RS6=fd00:4::11
+
+network() {
+	local ns
+
+	lab_bare
+	lab_switch lan
+	for ns in client router dir far rs1; do
+		lab_namespace $ns
+	done
+	for ns in router far; do
+		lab_forwarding $ns
+		on $ns sh -c 'echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter
+			echo 0 >/proc/sys/net/ipv4/conf/default/rp_filter'
+	done
+	lab_link client eth0 router wan
+	lab_link router inner dir eth0
+	lab_link router side dir eth1
+	lab_link router middle far middle
+	on router sh -c 'for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 >$f; done'
+	on far sh -c 'for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 >$f; done'
+	lab_address client eth0 $CLIENT/24 $CLIENT6/64
+	lab_address router wan 10.9.0.1/24 fd00:9::1/64
+	lab_address router inner 10.1.0.254/24 fd00:1::254/64
+	lab_address router side 10.5.0.254/24 fd00:5::254/64
+	lab_address router middle 10.6.0.1/24 fd00:6::1/64
+	lab_address dir eth0 10.1.0.1/24 fd00:1::1/64 $VIP/32 $VIP6/128
+	lab_address dir eth1 10.5.0.1/24 fd00:5::1/64
+	lab_address far middle 10.6.0.2/24 fd00:6::2/64
+	lab_plug far lan lan 10.4.0.1/24 fd00:4::1/64
+	lab_plug rs1 eth0 lan $RS/24 $RS6/64
+	lab_default client 10.9.0.1 fd00:9::1
+	lab_default dir 10.1.0.254 fd00:1::254
+	lab_default far 10.6.0.1 fd00:6::1
+	lab_default rs1 10.4.0.1 fd00:4::1
+	on dir ip route add 10.4.0.0/24 via 10.5.0.254
+	on dir ip route add fd00:4::/64 via fd00:5::254
+	on router ip route add 10.4.0.0/24 via 10.6.0.2
+	on router ip route add fd00:4::/64 via fd00:6::2
+}
+
+setup_file() {
+	network
+	mkdir -p "$LAB_DIR/files"
+	server_up rs1
+	await 15 server_ready rs1
+	big_file
+	director_file
+}
+
+teardown_file() {
+	lab_down
+}
+
+setup() {
+	adm -C
+}
+
+teardown() {
+	stop_spawned outer answers
+	realserver rs1 down >/dev/null 2>&1 || true
+	lab_report
+}
+
+# Makes the server ready, or skips where its kernel cannot: unwraps TUNNEL ipv4|ipv6 VIP
+unwraps() {
+	local said
+
+	said=$(realserver rs1 up --method tun --tunnel "$1" --outer "$2" --vip "$3" 2>&1) && return
+	# shellcheck disable=SC2154 # what nfvs-realserver says of a kernel
+	[[ $said != *'this kernel'* ]] || skip "$said"
+	echo "$said"
+	return 1
+}
+
+# works TUNNEL "OPTIONS" OUTER VIP PATTERN: TCP and UDP through it, PATTERN at the director's eth1.
+works() {
+	local server=$RS vip
+
+	[[ $3 == ipv4 ]] || server=$RS6
+	vip=$(bracket "$4")
+	unwraps "$1" "$3" "$4"
+	serve -t "$vip:80" "-i $2" "$server"
+	serve -u "$vip:53" "-i $2" "$server"
+	serve -u "$vip:7" "-i $2" "$server"
+	capture outer dir eth1 "host $server"
+	capture answers dir eth0 src port 80
+	is "$(fetch client 3 "http://$vip/" | sort -u | cut -d ' ' -f 1,2)" "rs1 80"
+	is "$(client udp 2 "$4" 53 | cut -d ' ' -f 1 | tally)" "rs1:2"
+	awaits outer "$5"
+	is "$(captured answers .)" "" "answers at the director"
+	is "$(client echo 4000 5 "$4" 7 | tally)" "4000:5"
+	is "$(client echo 1300 5 "$4" 7 | tally)" "1300:5"
+	big_both_ways client "$vip" rs1
+	forget
+}
+
+forget() {
+	on client sh -c 'ip route flush cache; ip -6 route flush cache'
+	on dir sh -c 'ip route flush cache; ip -6 route flush cache'
+}
+
+I4='10\.5\.0\.1 > 10\.4\.0\.11: ' I6='fd00:5::1 > fd00:4::11: '
+INNER4="$CLIENT\\.[0-9]+ > $VIP\\.80: " INNER6="$CLIENT6\\.[0-9]+ > $VIP6\\.80: "
+# tcpdump shows gue as UDP.
+GUE4='10\.5\.0\.1\.[0-9]+ > 10\.4\.0\.11\.6080: ' GUE6='fd00:5::1\.[0-9]+ > fd00:4::11\.6080: '
+GUE='--tun-type gue --tun-port 6080'
+
+@test "ipip, IPv4 in IPv4" { works ipip "" ipv4 $VIP "proto IPIP .*$I4.*$INNER4"; }
+@test "ipip, IPv6 in IPv4" { works ipip "" ipv4 $VIP6 "proto IPv6 .*$I4.*$INNER6"; }
+@test "ipip, IPv4 in IPv6" { works ipip "" ipv6 $VIP "$I6.*$INNER4"; }
+@test "ipip, IPv6 in IPv6" { works ipip "" ipv6 $VIP6 "$I6.*$INNER6"; }
+@test "gue without checksum, IPv4 in IPv4" { works gue:6080 "$GUE --tun-nocsum" ipv4 $VIP "$GUE4.*no cksum"; }
+@test "gue without checksum, IPv6 in IPv4" { works gue:6080 "$GUE --tun-nocsum" ipv4 $VIP6 "$GUE4.*no cksum"; }
+@test "gue with checksum, IPv4 in IPv4" { works gue:6080 "$GUE --tun-csum" ipv4 $VIP "$GUE4.*udp sum ok"; }
+@test "gue with checksum, IPv6 in IPv4" { works gue:6080 "$GUE --tun-csum" ipv4 $VIP6 "$GUE4.*udp sum ok"; }
+@test "gue with checksum, IPv4 in IPv6" { works gue:6080 "$GUE --tun-csum" ipv6 $VIP "$GUE6"; }
+@test "gue with checksum, IPv6 in IPv6" { works gue:6080 "$GUE --tun-csum" ipv6 $VIP6 "$GUE6"; }
+@test "gue with remote checksum, IPv4 in IPv4" { works gue:6080 "$GUE --tun-remcsum" ipv4 $VIP "$GUE4"; }
+@test "gre, IPv4 in IPv4" { works gre "--tun-type gre" ipv4 $VIP "proto GRE .*$I4.*$INNER4"; }
+@test "gre, IPv6 in IPv4" { works gre "--tun-type gre" ipv4 $VIP6 "proto GRE .*$I4.*$INNER6"; }
+@test "gre, IPv4 in IPv6" { works gre "--tun-type gre" ipv6 $VIP "$I6.*GREv0.*$INNER4"; }
+@test "gre, IPv6 in IPv6" { works gre "--tun-type gre" ipv6 $VIP6 "$I6.*GREv0.*$INNER6"; }
+@test "gre with checksum, IPv4 in IPv4" { works gre:csum "--tun-type gre --tun-csum" ipv4 $VIP "proto GRE .*\\[checksum present\\]"; }
+@test "gre with checksum, IPv6 in IPv6" { works gre:csum "--tun-type gre --tun-csum" ipv6 $VIP6 "\\[checksum present\\]"; }
+
+# What follows needs no server that unwraps: the director and the routers are what is looked at.
+
+tunnel() {
+	serve -u "$(bracket "$1"):7" "-i ${3:-}" "$2"
+}
+
+@test "the outer header: don't fragment, type of service, time to live" {
+	tunnel $VIP $RS
+	capture outer dir eth1 ip proto 4
+	on client socat -u - "UDP4:$VIP:7,tos=0xb8,ttl=40,mtudiscover=2" <<<whole
+	awaits outer '\(tos 0xb8, ttl 38, .*flags \[DF\], proto IPIP .*\(tos 0xb8, ttl 38, .*flags \[DF\], proto UDP'
+	on client socat -u - "UDP4:$VIP:7,tos=0x03,ttl=41,mtudiscover=0" <<<may-be-cut
+	# Congestion is the inner packet's: the outer one starts as capable of telling it.
+	awaits outer '\(tos 0x2,ECT\(0\), ttl 39, .*flags \[none\], proto IPIP .*\(tos 0x3,CE, ttl 39, '
+}
+
+@test "the outer header: traffic class and hop limit, IPv6" {
+	tunnel $VIP6 $RS6
+	capture outer dir eth1 ip6 proto 41
+	on client socat -u - "UDP6:[$VIP6]:7,ipv6-tclass=0xb8,ipv6-unicast-hops=40" <<<hello
+	awaits outer 'class 0xb8, .*hlim 38, next-header IPv6.*class 0xb8, .*hlim 38, next-header UDP'
+}
+
+@test "gue: a flow keeps its source port, flows differ in it" {
+	local i
+
+	tunnel $VIP $RS "$GUE"
+	capture outer dir eth1 udp dst port 6080
+	for i in 1 2 3 4 5 6 7 8; do
+		on client socat -u - "UDP4:$VIP:7,sourceport=$((7000 + i))" <<<one
+	done
+	for i in 1 2 3; do
+		on client socat -u - "UDP4:$VIP:7,sourceport=7001" <<<again
+	done
+	await 3 eval '(($(packets outer | wc -l) == 11))'
+	i=$(packets outer | grep -oE "10\\.5\\.0\\.1\\.[0-9]+ >" | sort | uniq -c | sort -rn)
+	has "$i" '^ +[4-9] '
+	(($(wc -l <<<"$i") >= 4)) || { echo "$i"; return 1; }
+}
+
+@test "too big for the tunnel: the client is told what is left, IPv4 and IPv6" {
+	tunnel $VIP $RS
+	tunnel $VIP6 $RS6
+	is "$(probe client error size=1472 df $VIP 7)" "3 4 1480 $VIP"
+	is "$(probe client error size=1452 df $VIP6 7)" "2 0 1460 $VIP6"
+	adm -C
+	tunnel $VIP $RS "$GUE"
+	tunnel $VIP6 $RS "--tun-type gre --tun-csum"
+	is "$(probe client error size=1472 df $VIP 7)" "3 4 1468 $VIP"
+	is "$(probe client error size=1452 df $VIP6 7)" "2 0 1472 $VIP6"
+}
+
+@test "a packet whose time to live ends at the director" {
+	tunnel $VIP $RS
+	tunnel $VIP6 $RS
+	is "$(probe client error ttl=2 $VIP 7)" "11 0 0 $VIP"
+	is "$(probe client error ttl=2 $VIP6 7)" "3 0 0 $VIP6"
+}
+
+# A narrow link inside the way: its router tells the director, and the director the client, by the
+# very packet; and from then on the director knows.
+@test "a narrow link in the tunnel's way: what its router says is told to the client" {
+	tunnel $VIP $RS
+	on router ip link set middle mtu 1400
+	is "$(probe client error size=1440 df $VIP 7)" "3 4 1380 $VIP"
+	capture outer dir eth1 ip proto 4
+	is "$(probe client error size=1441 df $VIP 7)" "3 4 1380 $VIP"
+	is "$(captured outer .)" "" "sent although it is known that it does not fit"
+	adm -C
+	tunnel $VIP $RS "$GUE"
+	is "$(probe client error size=1440 df $VIP 7)" "3 4 1368 $VIP"
+	adm -C
+	tunnel $VIP $RS "--tun-type gre"
+	is "$(probe client error size=1440 df $VIP 7)" "3 4 1376 $VIP"
+	adm -C
+	tunnel $VIP6 $RS6
+	is "$(probe client error size=1392 df $VIP6 7)" "2 0 1360 $VIP6"
+	on router ip link set middle mtu 1500
+	forget
+}
+
+@test "a router in the tunnel's way knows no way on: the client is told" {
+	tunnel $VIP $RS
+	on router ip route replace unreachable 10.4.0.0/24
+	is "$(probe client error $VIP 7)" "3 1 0 $VIP"
+	on router ip route replace 10.4.0.0/24 via 10.6.0.2
+	on router ip route del unreachable 10.4.0.0/24 2>/dev/null || true
+}
+
+@test "no setting of the director was touched" {
+	is "$(sysctl_of dir ipv4/ip_forward)" 0
+	is "$(sysctl_of dir ipv6/conf/all/forwarding)" 0
+	is "$(sysctl_of dir ipv4/conf/all/rp_filter)" 1
+	is "$(grep ' set from ' "$LAB_DIR/nfvsd.log" || true)" ""
+}
+
+@test "pmtu_disc = false: the tunnel packet is cut" {
+	director_down
+	director_up "$(conf cut.conf <<<'director = { workers = 2; pmtu_disc = false; };')"
+	tunnel $VIP $RS
+	capture outer dir eth1 ip proto 4
+	on client python3 -c 'import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, 10, 3)
+s.sendto(bytes(1472), (sys.argv[1], 7))' $VIP
+	awaits outer 'offset 0, flags \[\+\], proto IPIP .*length 1500\)'
+	awaits outer 'offset 1480, flags \[none\], proto IPIP .*length 40\)'
+}
+
+@test "pmtu_disc = false: all of it works" {
+	works ipip "" ipv4 $VIP 'flags \[none\], proto IPIP'
+}
