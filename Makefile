@@ -90,8 +90,8 @@ unit: $(TESTS) ## unit tests alone
 	@for t in $(TESTS); do $$t || exit 1; done
 netns: all ## end-to-end tests in network namespaces alone
 	@B=$(B) bash tests/run-check netns
-vm: deps all ## in a stock Debian kernel under emulation alone: netns tests again, IPVS beside nfvs
-	@B=$(B) bash tests/run-check vm
+vm: deps all ## all end-to-end tests again in a stock Debian kernel under emulation, IPVS beside nfvs (long)
+	@B=$(B) NFVS_VM_ALL=1 bash tests/run-check vm
 san: ## unit tests under address and undefined behaviour sanitizers
 	@$(MAKE) --no-print-directory -s B=build/asan SAN="address undefined" CFLAGS="-O1 -g" san-programs
 	@B=$(B) bash tests/run-check san

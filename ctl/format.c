@@ -104,7 +104,7 @@ static const char *sched_flags_text(char buf[64], const struct service_spec *spe
 /* Writes the netmask as an administrator would, or "" if it is the default. */
 static const char *netmask_text(char buf[ADDR_STRLEN], const struct service_spec *spec)
 {
-	union addr mask = {.ip = spec->netmask};
+	union addr mask = {.ip6 = {spec->netmask}};
 
 	buf[0] = '\0';
 	if (spec->netmask == netmask_full(spec->key.af))

@@ -143,7 +143,7 @@ int key_from_json(const json_t *json, struct service_key *out, struct error *err
 
 static json_t *netmask_to_json(uint8_t af, uint32_t netmask)
 {
-	union addr mask = {.ip = netmask};
+	union addr mask = {.ip6 = {netmask}};
 
 	return af == AF_INET6 ? number(netmask) : addr_to_json(AF_INET, &mask);
 }

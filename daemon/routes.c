@@ -47,7 +47,7 @@ static void address_read(const struct sockaddr_storage *from, union addr *addr)
 	const struct sockaddr_in *v4 = (const void *)from;
 	const struct sockaddr_in6 *v6 = (const void *)from;
 
-	*addr = (union addr){0};
+	*addr = (union addr){.ip6 = {0}};
 	if (from->ss_family == AF_INET6)
 		memcpy(addr->ip6, &v6->sin6_addr, sizeof(addr->ip6));
 	else

@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 /* An address of either family, network byte order. IPv4 fills the first word, the rest is zero:
- * so two addresses of one family are equal when all 16 bytes are. */
+ * so two addresses of one family are equal when all 16 bytes are. To make one, initialize .ip6, the
+ * whole of it: what an initializer of .ip does to the rest is the compiler's choice. */
 union addr {
 	__be32 ip;
 	__be32 ip6[4];

@@ -109,8 +109,8 @@ static enum reason ip4_parse(struct cursor *c, struct flow *flow)
 		return REASON_FRAGMENT;
 	*flow = (struct flow){.af = AF_INET,
 			      .protocol = ip.protocol,
-			      .saddr = {.ip = ip.saddr},
-			      .daddr = {.ip = ip.daddr}};
+			      .saddr = {.ip6 = {ip.saddr}},
+			      .daddr = {.ip6 = {ip.daddr}}};
 	return REASON_NONE;
 }
 

@@ -23,7 +23,7 @@ bool template_valid(const struct conn *template)
  * 0.0.0.N, or [N::]. */
 static union addr mark_addr(uint32_t mark)
 {
-	return (union addr){.ip = htonl(mark)};
+	return (union addr){.ip6 = {htonl(mark)}};
 }
 
 struct flow template_key(const struct service *svc, const struct flow *flow)

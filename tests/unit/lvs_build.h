@@ -11,7 +11,7 @@
 
 static inline union addr build_addr(const char *text)
 {
-	union addr addr = {0};
+	union addr addr = {.ip6 = {0}};
 	uint8_t af;
 
 	if (addr_parse(text, &af, &addr))

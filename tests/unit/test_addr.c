@@ -174,11 +174,11 @@ Test(addr, order_is_by_value)
 
 Test(addr, equality_looks_at_every_byte)
 {
-	union addr zero = {0};
+	union addr zero = {.ip6 = {0}};
 
 	cr_assert(addr_is_zero(&zero));
 	for (size_t b = 0; b < sizeof(zero); b++) {
-		union addr addr = {0};
+		union addr addr = {.ip6 = {0}};
 
 		addr.bytes[b] = 1;
 		cr_assert_not(addr_is_zero(&addr), "byte %zu", b);

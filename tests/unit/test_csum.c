@@ -156,7 +156,7 @@ static void fill_edgy(uint8_t *data, size_t len, unsigned int *seed)
 static void replace_once(size_t width, unsigned int *seed)
 {
 	uint8_t data[64];
-	union addr from = {0}, to = {0};
+	union addr from = {.ip6 = {0}}, to = {.ip6 = {0}};
 	size_t at = (size_t)(rand_r(seed) % 24) * 2;
 	__be16 check, got = 0;
 

@@ -119,7 +119,7 @@ Test(solicit, neighbour_advertisements)
 
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		uint8_t data[64], got[MAC_LEN] = {0};
-		union addr addr = {0};
+		union addr addr = {.ip6 = {0}};
 		size_t len = claim_build(data, rows[i].options, rows[i].len);
 		uint8_t *exact = malloc(len);
 

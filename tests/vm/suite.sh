@@ -7,12 +7,12 @@
 # Usage: suite.sh FILE...
 #
 #     NFVS_VM_JOBS     guests at a time                                        one per processor
-#     and what tests/vm/run knows; its time limit is for each file
+#     and what tests/vm/run knows; its time limit is for each file, and 900 here
 #
 # Status: 0, 1 if a test failed, 77 if there can be no guest here.
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-export NFVS_VM_CPUS=${NFVS_VM_CPUS:-1}
+export NFVS_VM_CPUS=${NFVS_VM_CPUS:-1} NFVS_VM_TIMEOUT=${NFVS_VM_TIMEOUT:-900}
 work="" guests=()
 
 clean_up() {
