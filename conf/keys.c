@@ -65,7 +65,8 @@ const struct key keys[] = {
 	{GROUP_DIRECTOR, "system", KEY_WORD, .initial = "manage", .words = system_words,
 	 AT(director_conf, system_managed),
 	 .about = "manage: nfvsd sets the sysctls that the services need (forwarding of IPv4 and "
-		  "IPv6) and puts them back when it stops. check: it only says which are missing."},
+		  "IPv6; no ICMP redirects on the networks of NAT servers) and puts them back when "
+		  "it stops. check: it only says which are missing."},
 	{GROUP_DIRECTOR, "mark_mask", KEY_NUMBER, .initial = "0xffff0000", .min = 2,
 	 .max = UINT32_MAX, AT(director_conf, mark_mask),
 	 .about = "The bits of a packet's mark that nfvs uses: the highest ones, two or more, "

@@ -79,6 +79,11 @@ void deciding_observe(struct deciding *deciding, uint64_t now)
 	routes_observe(&deciding->settings);
 }
 
+bool deciding_bypass(const struct deciding *deciding)
+{
+	return setting(&deciding->settings.cache_bypass);
+}
+
 bool deciding_near(struct deciding *deciding)
 {
 	return atomic_exchange_explicit(&deciding->settings.near, 0, memory_order_relaxed);

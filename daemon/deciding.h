@@ -18,10 +18,12 @@ void deciding_free(struct deciding *deciding);
 /* Takes over what @conf can change while workers run. */
 void deciding_set(struct deciding *deciding, const struct director_conf *conf);
 
+bool deciding_bypass(const struct deciding *deciding); /* cache_bypass */
+
 /* Has any server's dest->near changed since the last call? */
 bool deciding_near(struct deciding *deciding);
 
-/* Looks at this machine's interfaces again, once a second; @now: ms. */
+/* Looks at this machine's local ports again, once a second; @now: ms. */
 void deciding_observe(struct deciding *deciding, uint64_t now);
 
 const struct locals *deciding_locals(const struct deciding *deciding);

@@ -146,6 +146,7 @@ int director_load(struct director *director, struct conf *conf, struct error *er
 	if (ret)
 		return ret;
 	deciding_set(director->deciding, &conf->director);
+	director->stale = true; /* cache_bypass needs forwarding */
 	conf_free(director->file);
 	director->file = conf;
 	return 0;
@@ -414,7 +415,7 @@ int director_commit(struct director *director, struct error *err)
 
 	if (!director->stale)
 		return 0;
-	system_require(director->system, director->services);
+	system_require(director->system, director->services, deciding_bypass(director->deciding));
 	if (!director->conf.rules_managed) {
 		director->stale = false;
 		return 0;

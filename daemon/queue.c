@@ -152,6 +152,10 @@ static void attr_read(struct slot *slot, const struct nlattr *attr)
 		memcpy(&word, value, sizeof(word));
 		slot->pkt.mark = ntohl(word);
 		break;
+	case NFQA_IFINDEX_INDEV:
+		memcpy(&word, value, sizeof(word));
+		slot->pkt.ifindex = ntohl(word);
+		break;
 	case NFQA_SKB_INFO:
 		memcpy(&word, value, sizeof(word));
 		slot->pkt.csum_partial = ntohl(word) & NFQA_SKB_CSUMNOTREADY;

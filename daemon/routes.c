@@ -3,12 +3,11 @@
  * What the kernel knows of the way to an address. The one idea: a UDP socket that is connected to
  * the address has looked the route up, without a packet being sent, and can be asked for the source
  * that was chosen and the path MTU. Where the source is the address itself, it is this machine's.
- * Each worker has its own sockets; the control thread watches interfaces.
+ * Each worker has its own sockets.
  */
 #include "daemon/routes.h"
 
 #include <errno.h>
-#include <ifaddrs.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +80,16 @@ static void routes_find(struct router *router, uint8_t af, const union addr *dad
 	out->mtu = (uint32_t)mtu;
 }
 
+static uint32_t routes_mtu(struct router *router, uint32_t ifindex)
+{
+	struct routes *routes = (struct routes *)router;
+	struct ifreq request = {.ifr_ifindex = (int)ifindex};
+
+	if (ioctl(routes->v4, SIOCGIFNAME, &request) || ioctl(routes->v4, SIOCGIFMTU, &request))
+		return 0;
+	return (uint32_t)request.ifr_mtu;
+}
+
 struct router *routes_open(struct error *err)
 {
 	struct routes *routes = calloc(1, sizeof(*routes));
@@ -90,6 +99,7 @@ struct router *routes_open(struct error *err)
 		return NULL;
 	}
 	routes->router.find = routes_find;
+	routes->router.mtu = routes_mtu;
 	routes->v4 = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	routes->v6 = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (routes->v4 >= 0)
@@ -112,40 +122,11 @@ void routes_close(struct router *router)
 	free(routes);
 }
 
-/* 0 if there is none but loopback, which takes more than any other. */
-static uint32_t mtu_max(void)
-{
-	struct ifaddrs *list, *at;
-	struct ifreq request;
-	uint32_t most = 0;
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || getifaddrs(&list)) {
-		if (fd >= 0)
-			close(fd);
-		return 0;
-	}
-	for (at = list; at; at = at->ifa_next) {
-		if (at->ifa_flags & IFF_LOOPBACK)
-			continue;
-		memset(&request, 0, sizeof(request));
-		strncpy(request.ifr_name, at->ifa_name, sizeof(request.ifr_name) - 1);
-		if (!ioctl(fd, SIOCGIFMTU, &request) && (uint32_t)request.ifr_mtu > most)
-			most = (uint32_t)request.ifr_mtu;
-	}
-	freeifaddrs(list);
-	close(fd);
-	return most;
-}
-
 void routes_observe(struct settings *settings)
 {
-	uint32_t most = mtu_max();
 	unsigned int first, last;
 	FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
 
-	if (most)
-		atomic_store_explicit(&settings->mtu_max, most, memory_order_relaxed);
 	if (!file)
 		return;
 	if (fscanf(file, "%u %u", &first, &last) == 2) {

@@ -10,8 +10,7 @@
 struct router *routes_open(struct error *err);
 void routes_close(struct router *router);
 
-/* Brings up to date what @settings has of this machine: largest MTU, local ports. Control thread.
- */
+/* Brings up to date what @settings has of this machine: its local ports. Control thread. */
 void routes_observe(struct settings *settings);
 
 #endif

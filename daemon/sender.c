@@ -10,8 +10,10 @@
 #include "lvs/fragment.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,7 +21,6 @@
 
 struct sender {
 	int v4, v6; /* v6: -1 if the kernel has not the family */
-	uint32_t fragment_id;
 	union {
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
@@ -27,6 +28,25 @@ struct sender {
 	struct mmsghdr msgs[PLACES];
 	uint8_t fragment[65536];
 };
+
+/*
+ * Of the fragments of all workers, which share source addresses: were each to count for itself,
+ * pieces of different packets would fit together. From a random start (RFC 7739). Never 0 in its
+ * lower half, in whose place the kernel would put another for each fragment.
+ */
+static uint32_t fragment_id(void)
+{
+	static _Atomic uint32_t last;
+	uint32_t id = 0, start;
+
+	if (!atomic_load_explicit(&last, memory_order_relaxed) &&
+	    getrandom(&start, sizeof(start), 0) == sizeof(start))
+		atomic_compare_exchange_strong(&last, &id, start);
+	do {
+		id = atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+	} while (!(id & UINT16_MAX));
+	return id;
+}
 
 /* Privileged, so that it is not subject to what a user may send; nothing is ever received. */
 static int raw_open(int family, int level, int hdrincl, uint32_t mark)
@@ -114,7 +134,7 @@ static void send_cut(struct sender *sender, struct outgoing *out, uint32_t mtu, 
 	struct fragments fragments;
 	struct iovec piece = {.iov_base = sender->fragment};
 	struct msghdr msg;
-	int err = fragment_start(&fragments, out->parts, 2, mtu, ++sender->fragment_id);
+	int err = fragment_start(&fragments, out->parts, 2, mtu, fragment_id());
 
 	if (err) {
 		stat_add(&stats->send_errors, 1);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Kernel settings that the servers in use need. The one idea: a setting is touched only once a
- * server needs it, logged with its old value, and put back on a clean stop. Only NAT needs any: its
- * packets are forwarded by the kernel, and where a client comes in by the interface that leads to
- * the server, the kernel would tell it the short cut (ICMP redirect). What the other methods send
- * is the director's own. Control thread.
+ * server needs it, logged with its old value, and put back on a clean stop. NAT needs some: its
+ * packets are forwarded by the kernel, as those of cache_bypass are, and where a client comes in by
+ * the interface that leads to the server, the kernel would tell it the short cut (ICMP redirect).
+ * What the other methods send is the director's own. Control thread.
  */
 #include "daemon/system.h"
 #include "ctl/networks.h"
@@ -127,23 +127,25 @@ static void need_no_redirects(struct system *system, const char *interface)
 struct look {
 	struct system *system;
 	struct networks *networks;
+	bool bypass; /* director.cache_bypass */
 };
+
+static void need_forwarding(struct system *system, uint8_t af, const char *why)
+{
+	need(system, af == AF_INET6 ? "net/ipv6/conf/all/forwarding" : "net/ipv4/ip_forward", "1",
+	     why);
+}
 
 static void look_at(const struct look *look, struct dest *dest)
 {
 	char interface[IF_NAMESIZE];
-	unsigned int prefix = 0;
+	unsigned int prefix;
 
-	if (dest->looked_at ||
-	    atomic_load_explicit(&dest->forward, memory_order_relaxed)->method != FORWARD_NAT)
+	if (atomic_load_explicit(&dest->forward, memory_order_relaxed)->method != FORWARD_NAT)
 		return;
-	dest->looked_at = true;
-	if (dest->af == AF_INET6)
-		need(look->system, "net/ipv6/conf/all/forwarding", "1",
-		     "packets are forwarded to IPv6 real servers");
-	else
-		need(look->system, "net/ipv4/ip_forward", "1",
-		     "packets are forwarded to IPv4 real servers");
+	need_forwarding(look->system, dest->af,
+			dest->af == AF_INET6 ? "packets are forwarded to IPv6 real servers"
+					     : "packets are forwarded to IPv4 real servers");
 	if (!look->networks || networks_own(look->networks, dest->af, &dest->addr))
 		return;
 	prefix = networks_prefix(look->networks, dest->af, &dest->addr, interface);
@@ -154,16 +156,20 @@ static void look_at(const struct look *look, struct dest *dest)
 
 static int look_at_service(struct service *svc, void *data)
 {
+	const struct look *look = data;
 	struct dest *dest;
 
+	if (look->bypass && svc->key.fwmark)
+		need_forwarding(look->system, svc->key.af,
+				"cache_bypass lets packets go where they were sent");
 	cds_list_for_each_entry (dest, &svc->dests, list)
-		look_at(data, dest);
+		look_at(look, dest);
 	return 0;
 }
 
-void system_require(struct system *system, const struct services *services)
+void system_require(struct system *system, const struct services *services, bool bypass)
 {
-	struct look look = {system, networks_read()};
+	struct look look = {system, networks_read(), bypass};
 
 	rcu_read_lock();
 	services_each(services, look_at_service, &look);

@@ -11,8 +11,9 @@ struct system;
  * command that sets it. NULL without memory. */
 struct system *system_new(bool manage);
 
-/* Looks at what servers need that were not looked at yet, and notes which network each is in. */
-void system_require(struct system *system, const struct services *services);
+/* Looks at what the servers need, and notes which network each is in. @bypass: cache_bypass is on.
+ */
+void system_require(struct system *system, const struct services *services, bool bypass);
 
 /* Warns, once for each server, of NAT servers that have had clients in their own network. */
 void system_warn_near(const struct services *services);

@@ -17,15 +17,16 @@
 #include <xxhash.h>
 
 #define FIRST_TIMEOUT_MS 3000 /* until the first state is known (ip_vs_conn_new) */
-/* How many local endpoints a new FULLNAT connection tries: a bound on the time that one takes when
- * nearly all are in use. */
-#define LOCAL_TRIES	   4096u
+/* How long nobody looks for a local endpoint towards a server after all were in use: the look is
+ * long, and a flood would make many. */
+#define LOCAL_FULL_MS	   100
 #define CONTROL_TIMEOUT_MS 60000 /* of a template that still controls (ip_vs_conn_expire) */
 
 struct conns {
 	struct cds_lfht *in, *out;
 	struct wheel *wheel;
 	const struct locals *locals;
+	_Atomic uint64_t local_next; /* number of the local endpoint to try first */
 	_Atomic uint64_t count;
 	unsigned char secret[XXH3_SECRET_SIZE_MIN + 64];
 };
@@ -253,23 +254,16 @@ void conns_set_locals(struct conns *conns, const struct locals *locals)
 
 /* Puts @conn among the replies. With a local endpoint it takes the next one that is free, so that
  * one comes again as late as possible; -EADDRNOTAVAIL: none is. */
-static int replies_add(struct conns *conns, struct conn *conn)
+static int local_add(struct conns *conns, struct conn *conn, uint64_t now)
 {
-	bool local = atomic_load_explicit(&conn->flags, memory_order_relaxed) & CONN_LOCAL;
+	uint64_t tries = locals_count(conns->locals, conn->af), n;
 	struct cds_lfht_node *node;
 	struct conn_key key;
-	uint64_t tries, n;
 
-	if (!local) {
-		key = key_out(conn);
-		cds_lfht_add(conns->out, key_hash(conns, &key), &conn->out);
-		return 0;
-	}
-	tries = locals_count(conns->locals, conn->af);
-	if (tries > LOCAL_TRIES)
-		tries = LOCAL_TRIES;
+	if (now < atomic_load_explicit(&conn->dest->local_full, memory_order_relaxed))
+		return -EADDRNOTAVAIL;
 	while (tries--) {
-		n = atomic_fetch_add_explicit(&conn->dest->local_next, 1, memory_order_relaxed);
+		n = atomic_fetch_add_explicit(&conns->local_next, 1, memory_order_relaxed);
 		locals_get(conns->locals, conn->af, n, &conn->local->addr, &conn->local->port);
 		RCU_PUBLISHED(conn);
 		key = key_out(conn);
@@ -278,7 +272,19 @@ static int replies_add(struct conns *conns, struct conn *conn)
 		if (node == &conn->out)
 			return 0;
 	}
+	atomic_store_explicit(&conn->dest->local_full, now + LOCAL_FULL_MS, memory_order_relaxed);
 	return -EADDRNOTAVAIL;
+}
+
+static int replies_add(struct conns *conns, struct conn *conn, uint64_t now)
+{
+	struct conn_key key;
+
+	if (atomic_load_explicit(&conn->flags, memory_order_relaxed) & CONN_LOCAL)
+		return local_add(conns, conn, now);
+	key = key_out(conn);
+	cds_lfht_add(conns->out, key_hash(conns, &key), &conn->out);
+	return 0;
 }
 
 /* What conn_add() counted is uncounted; the connection is in no table. */
@@ -300,7 +306,7 @@ static int conn_enter(struct conns *conns, struct conn *conn, bool template, uin
 	int err;
 
 	conn_lock(conn);
-	err = template ? 0 : replies_add(conns, conn);
+	err = template ? 0 : replies_add(conns, conn, now);
 	if (err) {
 		conn_undo(conn, template);
 		free(conn);

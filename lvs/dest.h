@@ -54,9 +54,8 @@ struct dest {
 	_Atomic uint32_t pmtu;		   /* bytes, learned from a router; 0: none */
 	_Atomic uint64_t pmtu_until;	   /* ms */
 	_Atomic uint8_t near;		   /* NAT: has had a client in its own network, NEAR_* */
-	_Atomic uint64_t local_next;	   /* FULLNAT: number of the local endpoint to try first */
+	_Atomic uint64_t local_full; /* FULLNAT: ms, until when no local endpoint is looked for */
 	/* control thread */
-	bool looked_at;	       /* by daemon/system.c */
 	bool answers;	       /* has, or had, connections whose answers come back through here */
 	bool from_file;	       /* the configuration file asks for it */
 	struct service_key vs; /* whose it is or was: identity in the trash */

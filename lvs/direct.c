@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The packet decision: parse, find the connection, else schedule one, advance its state, forward,
- * verdict. Every packet of every worker goes through direct_packet(); it does no I/O, takes no
- * lock but those of one connection or one service, and allocates nothing but a connection. What is
- * not ours passes on unchanged, as IPVS lets it; each packet that is dropped or passed is counted
- * under its reason.
+ * verdict. Every packet of every worker goes through direct_packet(); it takes no lock
+ * but those of one connection or one service, allocates nothing but a connection, and asks the
+ * kernel nothing but, once a second, the way to a server. What is not ours passes on unchanged, as
+ * IPVS lets it; each packet that is dropped or passed is counted under its reason.
  */
 #include "lvs/direct.h"
 #include "lvs/forward.h"

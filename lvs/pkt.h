@@ -38,9 +38,10 @@ struct flow {
  * by pkt_parse(), which checks every length once; later code trusts offsets and lengths.
  */
 struct pkt {
-	uint8_t *data; /* writable, owned by the receiver */
-	uint32_t len;  /* bytes at data: the whole packet */
-	uint32_t mark; /* packet mark, host order */
+	uint8_t *data;	  /* writable, owned by the receiver */
+	uint32_t len;	  /* bytes at data: the whole packet */
+	uint32_t mark;	  /* packet mark, host order */
+	uint32_t ifindex; /* the interface that it came in by; 0: none */
 	enum pkt_hook hook;
 	enum pkt_dir dir;  /* as the hook lets expect; direct_packet() knows better */
 	bool csum_partial; /* the L4 checksum holds only the pseudo-header sum (CHECKSUM_PARTIAL) */

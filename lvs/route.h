@@ -15,6 +15,8 @@ struct route {
  * decision itself makes no system call. Called by workers, about once a second and server. */
 struct router {
 	void (*find)(struct router *router, uint8_t af, const union addr *daddr, struct route *out);
+	/* The MTU of an interface, bytes; 0: there is no such interface. Rarely asked. */
+	uint32_t (*mtu)(struct router *router, uint32_t ifindex);
 };
 
 #endif

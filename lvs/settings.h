@@ -13,18 +13,15 @@ struct settings {
 	_Atomic uint32_t
 		cache_bypass;	    /* fwmark services without a server: on to where it was sent */
 	_Atomic uint32_t pmtu_disc; /* TUN: the sender of what is too big is told; 0: it is cut */
-	/* Not a setting, but kept like one: bytes, the largest MTU of this machine's interfaces.
-	 * What is larger came in fragments. */
-	_Atomic uint32_t mtu_max;
-	/* Likewise, host order: net.ipv4.ip_local_port_range. */
+	/* Not a setting of IPVS's, but kept like one, host order: net.ipv4.ip_local_port_range. */
 	_Atomic uint32_t port_min, port_max;
 	/* Set by workers: some server's dest->near is new. */
 	_Atomic uint32_t near;
 };
 
-#define SETTINGS_INIT                                                                  \
-	{                                                                              \
-		.pmtu_disc = 1, .mtu_max = 65535, .port_min = 32768, .port_max = 60999 \
+#define SETTINGS_INIT                                                \
+	{                                                            \
+		.pmtu_disc = 1, .port_min = 32768, .port_max = 60999 \
 	}
 
 static inline uint32_t setting(const _Atomic uint32_t *value)

@@ -44,7 +44,7 @@ struct verdict transmit_error(struct direct *d, struct pkt *pkt, enum reason rea
 
 bool transmit_expired(struct direct *d, struct pkt *pkt, struct verdict *verdict)
 {
-	if (pkt->hook == HOOK_OUTPUT || pkt_ttl(pkt) > 1)
+	if (pkt->hook == HOOK_OUTPUT || pkt->hook == HOOK_INPUT || pkt_ttl(pkt) > 1)
 		return false;
 	*verdict =
 		pkt->flow.af == AF_INET6
@@ -69,13 +69,15 @@ static struct verdict no_route(struct direct *d, struct pkt *pkt)
 	return transmit_error(d, pkt, REASON_NO_ROUTE, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
 }
 
-/* Must the sender make it smaller? Not if it came in fragments (no interface of ours takes so large
- * a packet in one piece), and never an ICMP error: it is small enough, or nobody could be told. */
+/* Must the sender make it smaller? Not if it came in fragments (the interface that it came in by
+ * does not take so large a packet in one piece), and never an ICMP error: it is small enough, or
+ * nobody could be told. */
 static bool must_shrink(const struct direct *d, const struct pkt *pkt, uint32_t mtu)
 {
 	if (pkt->len <= mtu || pkt->icmp_error || !pkt_whole(pkt))
 		return false;
-	return pkt->flow.af == AF_INET || pkt->len <= setting(&d->settings->mtu_max);
+	return pkt->flow.af == AF_INET || !pkt->ifindex ||
+	       pkt->len <= d->router->mtu(d->router, pkt->ifindex);
 }
 
 struct verdict transmit_forward(struct direct *d, struct pkt *pkt)

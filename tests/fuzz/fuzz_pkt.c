@@ -39,7 +39,14 @@ static void find(struct router *router, uint8_t af, const union addr *daddr, str
 	out->saddr.bytes[af == AF_INET6 ? 15 : 3] ^= 1;
 }
 
-static struct router router = {find};
+static uint32_t mtu(struct router *asked, uint32_t ifindex)
+{
+	(void)asked;
+	(void)ifindex;
+	return 1500;
+}
+
+static struct router router = {find, mtu};
 static struct proto_timeouts timeouts;
 static struct service *web, *group; /* edited between packets */
 

@@ -262,3 +262,20 @@ mark_requests() {
 	client refused tcp 10.3.0.11 80
 	on dir nft delete table inet lab
 }
+
+@test "a client in the network of its NAT server: a warning, once, and no redirects" {
+	local told="NAT server 10.2.0.11:8080 and a client of it are in one network"
+
+	adm -A -t $VIP2:80 -s rr
+	adm -a -t $VIP2:80 -r 10.2.0.11:8080 -m
+	is "$(on dir cat /proc/sys/net/ipv4/conf/{all,eth1}/send_redirects | paste -sd ' ')" "0 0"
+	fetch client 1 http://$VIP2/
+	sleep 1.5
+	is "$(grep -c "$told" "$LAB_DIR/nfvsd.log")" 0 "of a client elsewhere"
+	for _ in 1 2; do
+		run on rs2 curl -s --max-time 1 http://$VIP2/
+	done
+	await 5 grep -q "$told" "$LAB_DIR/nfvsd.log"
+	sleep 1.5
+	is "$(grep -c "$told" "$LAB_DIR/nfvsd.log")" 1
+}

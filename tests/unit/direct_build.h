@@ -22,6 +22,7 @@ struct lab {
 	/* of the packets to come */
 	uint32_t mark;
 	bool gso, partial;
+	uint32_t ifindex;   /* see lab_mtu() */
 	enum pkt_hook hook; /* HOOK_FORWARD: the direction that is given says it all */
 	/* of the last packet: as it came, and as the decision left it */
 	uint8_t before[BUILD_MAX];
@@ -49,12 +50,20 @@ static inline void lab_find(struct router *router, uint8_t af, const union addr 
 		*out = (struct route){0};
 }
 
+/* Packets come in by interface 1, which takes 1500 bytes, or 9, which takes 9000. */
+static inline uint32_t lab_mtu(struct router *router, uint32_t ifindex)
+{
+	(void)router;
+	return ifindex == 9 ? 9000 : 1500;
+}
+
 static inline void lab_open(struct lab *lab)
 {
 	memset(lab, 0, sizeof(*lab));
 	lab->settings = (struct settings)SETTINGS_INIT;
-	lab->settings.mtu_max = 1500;
+	lab->ifindex = 1;
 	lab->router.find = lab_find;
+	lab->router.mtu = lab_mtu;
 	rcu_register_thread();
 	proto_timeouts_init(&lab->timeouts);
 	lab->d = (struct direct){.services = services_new(42),
@@ -133,6 +142,7 @@ static inline struct verdict lab_bytes(struct lab *lab, enum pkt_dir dir, const 
 	lab->pkt = (struct pkt){.data = malloc(len),
 				.len = (uint32_t)len,
 				.mark = lab->mark,
+				.ifindex = lab->ifindex,
 				.hook = lab->hook,
 				.dir = lab->hook == HOOK_OUTPUT ? PKT_OUT : dir,
 				.csum_partial = lab->partial,

@@ -155,7 +155,7 @@ Test(transmit, the_sender_of_what_is_too_big_is_told)
 {
 	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_DR);
 	serve(build_service(IPPROTO_UDP, VIP6, 53), build_dest(RS6, 53, 1), FORWARD_TUN);
-	lab.settings.mtu_max = 9000;
+	lab.ifindex = 9;
 	datagram(CLIENT, VIP, 4000, 1473, true, 64);
 	assert_told(CLIENT, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 1500);
 	datagram(CLIENT, VIP, 4000, 1472, true, 64);
