@@ -5,6 +5,7 @@
  * nfvsadm.
  */
 #include "ctl/finding.h"
+#include "lib/array.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -25,21 +26,6 @@ static bool known(const struct findings *findings, const char *text)
 	return false;
 }
 
-static bool grow(struct findings *findings)
-{
-	size_t max = findings->max ? findings->max * 2 : 64;
-	struct finding *more;
-
-	if (findings->len < findings->max)
-		return true;
-	more = reallocarray(findings->items, max, sizeof(*more));
-	if (!more)
-		return false;
-	findings->items = more;
-	findings->max = max;
-	return true;
-}
-
 struct finding *findings_add(struct findings *findings, enum finding_kind kind,
 			     const char *question, const char *fmt, ...)
 {
@@ -58,7 +44,8 @@ struct finding *findings_add(struct findings *findings, enum finding_kind kind,
 		free(text);
 		return NULL;
 	}
-	if (!grow(findings)) {
+	if (!array_grow(&findings->items, findings->len, &findings->max,
+			sizeof(*findings->items))) {
 		findings->incomplete = true;
 		free(text);
 		return NULL;

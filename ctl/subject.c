@@ -4,6 +4,7 @@
  * services that have it, with what the kernel says of it. nfvsadm.
  */
 #include "ctl/check.h"
+#include "lib/array.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -31,21 +32,6 @@ bool check_near(const struct check_server *server)
 	return !server->ret && !server->way.local && !server->way.routed;
 }
 
-/* Room for one more. */
-static int grow(void *array, size_t len, size_t *max, size_t size, struct error *err)
-{
-	void **items = array, *more;
-
-	if (len < *max)
-		return 0;
-	more = reallocarray(*items, *max ? *max * 2 : 16, size);
-	if (!more)
-		return error_set(err, -ENOMEM, "no memory");
-	*items = more;
-	*max = *max ? *max * 2 : 16;
-	return 0;
-}
-
 static int add_vip(struct check *check, const struct table_service *svc, uint8_t af,
 		   const union addr *addr, struct error *err)
 {
@@ -53,11 +39,9 @@ static int add_vip(struct check *check, const struct table_service *svc, uint8_t
 	struct way way;
 
 	if (!vip) {
-		int ret = grow(&check->vips, check->vips_len, &check->vips_max,
-			       sizeof(*check->vips), err);
-
-		if (ret)
-			return ret;
+		if (!array_grow(&check->vips, check->vips_len, &check->vips_max,
+				sizeof(*check->vips)))
+			return error_set(err, -ENOMEM, "no memory");
 		vip = &check->vips[check->vips_len++];
 		*vip = (struct check_vip){.af = af, .addr = *addr};
 		vip->local = !ways_find(check->ways, af, addr, &way) && way.local;
@@ -72,14 +56,12 @@ static int add_vip(struct check *check, const struct table_service *svc, uint8_t
 static int add_server(struct check *check, const struct dest_spec *spec, struct error *err)
 {
 	struct check_server *server = check_server_find(check, spec->af, &spec->addr);
-	int ret;
 
 	if (server)
 		return 0;
-	ret = grow(&check->servers, check->servers_len, &check->servers_max,
-		   sizeof(*check->servers), err);
-	if (ret)
-		return ret;
+	if (!array_grow(&check->servers, check->servers_len, &check->servers_max,
+			sizeof(*check->servers)))
+		return error_set(err, -ENOMEM, "no memory");
 	server = &check->servers[check->servers_len++];
 	*server = (struct check_server){.af = spec->af, .addr = spec->addr};
 	server->ret = ways_find(check->ways, spec->af, &spec->addr, &server->way);

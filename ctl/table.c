@@ -5,35 +5,26 @@
  * only.
  */
 #include "ctl/table.h"
+#include "lib/array.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for one more. */
-static int grow(void *array, size_t len, size_t *max, size_t size, struct error *err)
+static int no_memory(struct error *err)
 {
-	void **items = array, *more;
-
-	if (len < *max)
-		return 0;
-	more = reallocarray(*items, *max ? *max * 2 : 16, size);
-	if (!more)
-		return error_set(err, -ENOMEM, "no memory for the listing");
-	*items = more;
-	*max = *max ? *max * 2 : 16;
-	return 0;
+	return error_set(err, -ENOMEM, "no memory for the listing");
 }
 
 static int add_service(struct table *table, const json_t *json, struct error *err)
 {
 	struct table_service *svc;
-	int ret = grow(&table->services, table->services_len, &table->services_max,
-		       sizeof(*table->services), err);
+	int ret;
 
-	if (ret)
-		return ret;
+	if (!array_grow(&table->services, table->services_len, &table->services_max,
+			sizeof(*table->services)))
+		return no_memory(err);
 	svc = &table->services[table->services_len];
 	*svc = (struct table_service){.dests = table->dests_len};
 	ret = service_row_from_json(json, &svc->row, err);
@@ -44,13 +35,13 @@ static int add_service(struct table *table, const json_t *json, struct error *er
 
 static int add_dest(struct table *table, const json_t *json, struct error *err)
 {
-	int ret = grow(&table->dests, table->dests_len, &table->dests_max, sizeof(*table->dests),
-		       err);
+	int ret;
 
-	if (!ret && !table->services_len)
-		ret = error_set(err, -EBADMSG, "a server row without a service");
-	if (!ret)
-		ret = dest_row_from_json(json, &table->dests[table->dests_len], err);
+	if (!table->services_len)
+		return error_set(err, -EBADMSG, "a server row without a service");
+	if (!array_grow(&table->dests, table->dests_len, &table->dests_max, sizeof(*table->dests)))
+		return no_memory(err);
+	ret = dest_row_from_json(json, &table->dests[table->dests_len], err);
 	if (ret)
 		return ret;
 	table->dests_len++;

@@ -6,7 +6,7 @@
  * connections, of which there may be millions, on a thread of libuv's pool.
  */
 #include "daemon/listing.h"
-#include "daemon/array.h"
+#include "lib/array.h"
 #include "lvs/forward.h"
 
 #include <errno.h>

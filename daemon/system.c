@@ -8,7 +8,7 @@
  */
 #include "daemon/system.h"
 #include "ctl/networks.h"
-#include "daemon/array.h"
+#include "lib/array.h"
 #include "lib/log.h"
 #include "lvs/forward.h"
 

@@ -6,7 +6,7 @@
  * thread, or the main thread of nfvs-rules.
  */
 #include "daemon/wanted.h"
-#include "daemon/array.h"
+#include "lib/array.h"
 
 #include <errno.h>
 #include <stdlib.h>

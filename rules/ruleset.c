@@ -6,6 +6,7 @@
  * because the kernel's interval sets refuse overlaps. Any thread.
  */
 #include "rules/layout.h"
+#include "lib/array.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -38,15 +39,8 @@ int element_compare(const void *a, const void *b)
 
 static int elements_add(struct elements *elements, const struct element *element)
 {
-	if (elements->len == elements->max) {
-		size_t max = elements->max ? elements->max * 2 : 16;
-		struct element *more = reallocarray(elements->items, max, sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		elements->items = more;
-		elements->max = max;
-	}
+	if (!array_grow(&elements->items, elements->len, &elements->max, sizeof(*element)))
+		return -ENOMEM;
 	elements->items[elements->len++] = *element;
 	return 0;
 }

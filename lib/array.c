@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Arrays that grow while they are filled, by doubling. For copies that the control thread makes of
- * the tables.
+ * Arrays that grow while they are filled, by doubling. Any thread.
  */
-#include "daemon/array.h"
+#include "lib/array.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef DAEMON_ARRAY_H
-#define DAEMON_ARRAY_H
+#ifndef LIB_ARRAY_H
+#define LIB_ARRAY_H
 
 #include <stdbool.h>
 #include <stddef.h>
