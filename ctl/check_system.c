@@ -5,7 +5,7 @@
  * them in. nfvsadm.
  */
 #include "ctl/check.h"
-#include "ctl/sysctl.h"
+#include "lib/sysctl.h"
 
 #include <string.h>
 

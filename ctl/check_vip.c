@@ -4,7 +4,7 @@
  * itself, but not how others route; there it goes by whether a packet has come. nfvsadm.
  */
 #include "ctl/check.h"
-#include "ctl/sysctl.h"
+#include "lib/sysctl.h"
 
 /* arp_ignore 1, 2, 8: not for addresses of other interfaces; 3: not for those of scope host. */
 static bool ignores_arp(const char *interface)

@@ -10,25 +10,29 @@
 #include "ctl/networks.h"
 #include "lib/array.h"
 #include "lib/log.h"
+#include "lib/sysctl.h"
 #include "lvs/forward.h"
 
-#include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_MAX_LEN 64
-
 /* One that was looked at. */
 struct setting {
-	char name[NAME_MAX_LEN]; /* as sysctl(8) prints it, with '/' for '.' */
-	char old[32];		 /* "": not changed by us */
+	char name[SYSCTL_NAME_MAX]; /* as sysctl(8) prints it, with '/' for '.' */
+	char old[32];		    /* "": not changed by us */
+};
+
+struct settings_list {
+	struct setting *items;
+	size_t len, max;
 };
 
 struct system {
 	bool manage;
-	struct setting *settings;
-	size_t len, max;
+	struct settings_list needed;
+	struct settings_list beside; /* what the kernel changes along with them */
 };
 
 struct system *system_new(bool manage)
@@ -38,41 +42,6 @@ struct system *system_new(bool manage)
 	if (system)
 		system->manage = manage;
 	return system;
-}
-
-static int sysctl_read(const char *name, char *value, int size)
-{
-	char path[128];
-	FILE *file;
-	int ret = 0;
-
-	snprintf(path, sizeof(path), "/proc/sys/%s", name);
-	file = fopen(path, "re");
-	if (!file)
-		return -errno;
-	if (!fgets(value, size, file))
-		ret = -EIO;
-	else
-		value[strcspn(value, "\n")] = '\0';
-	fclose(file);
-	return ret;
-}
-
-static int sysctl_write(const char *name, const char *value)
-{
-	char path[128];
-	FILE *file;
-	int ret = 0;
-
-	snprintf(path, sizeof(path), "/proc/sys/%s", name);
-	file = fopen(path, "we");
-	if (!file)
-		return -errno;
-	if (fputs(value, file) < 0)
-		ret = -EIO;
-	if (fclose(file))
-		ret = -errno;
-	return ret;
 }
 
 static void setting_apply(const struct system *system, struct setting *setting, const char *wanted,
@@ -98,26 +67,63 @@ static void setting_apply(const struct system *system, struct setting *setting, 
 	memcpy(setting->old, value, sizeof(value));
 }
 
-/* Looks at a setting, the first time that it is asked for. */
+/* A new setting at the end of @list, or NULL without memory. */
+static struct setting *setting_add(struct settings_list *list, const char *name)
+{
+	struct setting *setting;
+
+	if (!array_grow(&list->items, list->len, &list->max, sizeof(*setting)))
+		return NULL;
+	setting = &list->items[list->len++];
+	*setting = (struct setting){0};
+	snprintf(setting->name, sizeof(setting->name), "%s", name);
+	return setting;
+}
+
+static bool looked_at(const struct system *system, const char *name)
+{
+	for (size_t i = 0; i < system->needed.len; i++)
+		if (!strcmp(system->needed.items[i].name, name))
+			return true;
+	return false;
+}
+
+/* Looks at a setting, the first time that it is asked for. Without memory that is the next change.
+ */
 static void need(struct system *system, const char *name, const char *wanted, const char *why)
 {
 	struct setting *setting;
 
-	for (size_t i = 0; i < system->len; i++)
-		if (!strcmp(system->settings[i].name, name))
-			return;
-	if (!array_grow(&system->settings, system->len, &system->max, sizeof(*setting)))
-		return; /* asked again with the next change */
-	setting = &system->settings[system->len++];
-	*setting = (struct setting){0};
-	snprintf(setting->name, sizeof(setting->name), "%s", name);
-	setting_apply(system, setting, wanted, why);
+	if (looked_at(system, name))
+		return;
+	setting = setting_add(&system->needed, name);
+	if (setting)
+		setting_apply(system, setting, wanted, why);
+}
+
+/* Keeps the present values of all settings that @pattern means. */
+static void remember(struct system *system, const char *pattern)
+{
+	char path[SYSCTL_NAME_MAX + 16];
+	struct setting *setting;
+	glob_t found;
+
+	snprintf(path, sizeof(path), "/proc/sys/%s", pattern);
+	if (glob(path, 0, NULL, &found))
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		setting =
+			setting_add(&system->beside, found.gl_pathv[i] + sizeof("/proc/sys/") - 1);
+		if (setting && sysctl_read(setting->name, setting->old, sizeof(setting->old)))
+			system->beside.len--;
+	}
+	globfree(&found);
 }
 
 static void need_no_redirects(struct system *system, const char *interface)
 {
 	const char *why = "clients in the network of a NAT server must not be told to go there";
-	char name[NAME_MAX_LEN];
+	char name[SYSCTL_NAME_MAX];
 
 	need(system, "net/ipv4/conf/all/send_redirects", "0", why);
 	snprintf(name, sizeof(name), "net/ipv4/conf/%s/send_redirects", interface);
@@ -130,10 +136,19 @@ struct look {
 	bool bypass; /* director.cache_bypass */
 };
 
+/* Switching it on, the kernel does so for each interface, and stops to take redirects; switching it
+ * off it does the reverse, whatever had been there (inet_forward_change()). */
 static void need_forwarding(struct system *system, uint8_t af, const char *why)
 {
-	need(system, af == AF_INET6 ? "net/ipv6/conf/all/forwarding" : "net/ipv4/ip_forward", "1",
-	     why);
+	const char *name = af == AF_INET6 ? "net/ipv6/conf/all/forwarding" : "net/ipv4/ip_forward";
+
+	if (!looked_at(system, name) && system->manage && sysctl_number(name) == 0) {
+		remember(system, af == AF_INET6 ? "net/ipv6/conf/*/forwarding"
+						: "net/ipv4/conf/*/forwarding");
+		if (af == AF_INET)
+			remember(system, "net/ipv4/conf/*/accept_redirects");
+	}
+	need(system, name, "1", why);
 }
 
 static void look_at(const struct look *look, struct dest *dest)
@@ -203,20 +218,34 @@ void system_warn_near(const struct services *services)
 	rcu_read_unlock();
 }
 
+static void put_back(const struct setting *setting)
+{
+	if (!setting->old[0])
+		return;
+	if (sysctl_write(setting->name, setting->old))
+		log_warn("%s cannot be put back to %s", setting->name, setting->old);
+	else
+		log_info("%s put back to %s", setting->name, setting->old);
+}
+
+/* Only what is not as it was; an interface may be gone. */
+static void put_back_beside(const struct setting *setting)
+{
+	char value[sizeof(setting->old)];
+
+	if (!sysctl_read(setting->name, value, sizeof(value)) && strcmp(value, setting->old) != 0)
+		put_back(setting);
+}
+
 void system_free(struct system *system)
 {
 	if (!system)
 		return;
-	for (size_t i = 0; i < system->len; i++) {
-		const struct setting *setting = &system->settings[i];
-
-		if (!setting->old[0])
-			continue;
-		if (sysctl_write(setting->name, setting->old))
-			log_warn("%s cannot be put back to %s", setting->name, setting->old);
-		else
-			log_info("%s put back to %s", setting->name, setting->old);
-	}
-	free(system->settings);
+	for (size_t i = 0; i < system->needed.len; i++)
+		put_back(&system->needed.items[i]);
+	for (size_t i = 0; i < system->beside.len; i++)
+		put_back_beside(&system->beside.items[i]);
+	free(system->needed.items);
+	free(system->beside.items);
 	free(system);
 }

@@ -117,17 +117,29 @@ struct verdict transmit_own(struct direct *d, struct pkt *pkt)
 	return (struct verdict){.action = VERDICT_STOLEN};
 }
 
-struct verdict transmit_dest(struct direct *d, struct dest *dest, struct pkt *pkt)
+/* The way by which the director sends @pkt to @dest itself; NULL: it does not, and *@verdict says
+ * what becomes of the packet. A server that is this machine gets it by local delivery. */
+static const struct route *way_to(struct direct *d, struct dest *dest, struct pkt *pkt,
+				  struct verdict *verdict)
 {
 	const struct route *route = dest_route(d, dest);
-	struct outgoing *out;
-	struct verdict verdict;
 
 	if (!route)
-		return no_route(d, pkt);
-	if (route->local)
-		return (struct verdict){.action = VERDICT_ACCEPT};
-	if (transmit_expired(d, pkt, &verdict))
+		*verdict = no_route(d, pkt);
+	else if (route->local)
+		*verdict = (struct verdict){.action = VERDICT_ACCEPT};
+	else if (!transmit_expired(d, pkt, verdict))
+		return route;
+	return NULL;
+}
+
+struct verdict transmit_dest(struct direct *d, struct dest *dest, struct pkt *pkt)
+{
+	struct verdict verdict;
+	const struct route *route = way_to(d, dest, pkt, &verdict);
+	struct outgoing *out;
+
+	if (!route)
 		return verdict;
 	if (must_shrink(d, pkt, route->mtu))
 		return too_big(d, pkt, route->mtu);
@@ -182,16 +194,12 @@ static uint32_t tunnel_room(const struct pkt *pkt, uint32_t mtu, size_t overhead
 struct verdict transmit_tunnel(struct direct *d, struct dest *dest, struct pkt *pkt)
 {
 	const struct tunnel tunnel = dest_tunnel(dest);
-	const struct route *route = dest_route(d, dest);
-	struct outgoing *out;
 	struct verdict verdict;
+	const struct route *route = way_to(d, dest, pkt, &verdict);
+	struct outgoing *out;
 	size_t overhead;
 
 	if (!route)
-		return no_route(d, pkt);
-	if (route->local)
-		return (struct verdict){.action = VERDICT_ACCEPT};
-	if (transmit_expired(d, pkt, &verdict))
 		return verdict;
 	overhead = tunnel_overhead(&tunnel, dest->af, pkt->csum_partial);
 	if (route->mtu < overhead + TUNNEL_MTU_MIN)

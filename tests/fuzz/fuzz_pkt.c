@@ -11,7 +11,6 @@
 
 #include "lvs/direct.h"
 #include "lvs/fragment.h"
-#include "lvs/route.h"
 #include "sched/schedulers.h"
 
 /* How a packet comes: the first byte. */
@@ -32,21 +31,7 @@ static struct settings settings = SETTINGS_INIT;
 static struct outbox outbox;
 static struct locals *locals;
 
-static void find(struct router *router, uint8_t af, const union addr *daddr, struct route *out)
-{
-	(void)router;
-	*out = (struct route){.saddr = *daddr, .mtu = 1500};
-	out->saddr.bytes[af == AF_INET6 ? 15 : 3] ^= 1;
-}
-
-static uint32_t mtu(struct router *asked, uint32_t ifindex)
-{
-	(void)asked;
-	(void)ifindex;
-	return 1500;
-}
-
-static struct router router = {find, mtu};
+static struct router router = {build_find, build_mtu};
 static struct proto_timeouts timeouts;
 static struct service *web, *group; /* edited between packets */
 

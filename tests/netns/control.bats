@@ -70,6 +70,29 @@ nothing_left() {
 	nothing_left
 }
 
+# The kernel changes each interface's settings along with ip_forward, and forgets what they were.
+@test "what forwarding changes of the interfaces is put back as well" {
+	local before settings='cd /proc/sys/net && grep . ipv4/conf/*/forwarding \
+		ipv4/conf/*/accept_redirects ipv4/conf/*/send_redirects ipv6/conf/*/forwarding'
+
+	on dir sh -c 'echo 1 >/proc/sys/net/ipv4/conf/br-s/forwarding
+		echo 0 >/proc/sys/net/ipv4/conf/all/accept_redirects
+		echo 1 >/proc/sys/net/ipv6/conf/br-c/forwarding'
+	before=$(on dir sh -c "$settings")
+	director_up "$(conf both.conf <<-END
+		services = (
+		  { protocol = "tcp"; address = "$VIP"; port = 80; servers = ( { address = "10.2.0.11"; } ); },
+		  { protocol = "tcp"; address = "$VIP6"; port = 80; servers = ( { address = "fd00:2::11"; } ); } );
+	END
+	)"
+	is "$(on dir cat /proc/sys/net/ipv{4,6}/conf/all/forwarding | paste -sd ' ')" "1 1"
+	is "$(on dir cat /proc/sys/net/ipv4/conf/{all,br-s}/send_redirects | paste -sd ' ')" "0 0"
+	stop nfvsd
+	is "$(on dir sh -c "$settings")" "$before"
+	on dir sh -c 'echo 0 >/proc/sys/net/ipv4/conf/br-s/forwarding
+		echo 0 >/proc/sys/net/ipv6/conf/br-c/forwarding'
+}
+
 @test "SIGINT stops as well" {
 	director_up "$(web_conf web.conf rr '11 1')"
 	stop nfvsd INT

@@ -68,14 +68,10 @@ setup_file() {
 	for vip in $A $A6 $B_VIP $B_VIP6 $C $C6 $AWAY $AWAY6; do
 		vips+=(--vip $vip)
 	done
-	mkdir -p "$LAB_DIR/files"
 	for ns in rs1 rs2; do
 		realserver $ns up --method dr "${vips[@]}"
-		server_up $ns
 	done
-	for ns in rs1 rs2; do
-		await 15 server_ready $ns
-	done
+	servers_up rs1 rs2
 	big_file
 	director_file
 }

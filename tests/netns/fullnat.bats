@@ -90,16 +90,8 @@ all_services() {
 }
 
 setup_file() {
-	local ns
-
 	network
-	mkdir -p "$LAB_DIR/files"
-	for ns in rs1 rs2; do
-		server_up $ns
-	done
-	for ns in rs1 rs2; do
-		await 15 server_ready $ns
-	done
+	servers_up rs1 rs2
 	big_file
 	if ! director_up "$(all_services | file all.conf '')"; then
 		! grep -q 'needs nft_dup' "$LAB_DIR/nfvsd.log" || skip "no nft_dup_ipv4 in this kernel"

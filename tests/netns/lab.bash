@@ -328,15 +328,17 @@ server_ready() {
 		grep -q ready "$LAB_DIR/$1-udp.log"
 }
 
+# Both on each of these, ready: servers_up [NS...]
 servers_up() {
-	local i
+	local ns
 
+	(($#)) || set -- rs1 rs2 rs3
 	mkdir -p "$LAB_DIR/files"
-	for i in 1 2 3; do
-		server_up "rs$i"
+	for ns; do
+		server_up "$ns"
 	done
-	for i in 1 2 3; do
-		await 15 server_ready "rs$i" || return
+	for ns; do
+		await 15 server_ready "$ns" || return
 	done
 }
 

@@ -52,16 +52,10 @@ setup_file() {
 	local ns
 
 	network
-	mkdir -p "$LAB_DIR/files"
 	for ns in rs1 rs2; do
 		realserver $ns up --method dr --vip $VIP --vip $VIP6 --vip $APART --vip $APART6
 	done
-	for ns in dir rs1 rs2 origin; do
-		server_up $ns
-	done
-	for ns in dir rs1 rs2 origin; do
-		await 15 server_ready $ns
-	done
+	servers_up dir rs1 rs2 origin
 	big_file
 	director_file
 }

@@ -65,9 +65,7 @@ network() {
 
 setup_file() {
 	network
-	mkdir -p "$LAB_DIR/files"
-	server_up rs1
-	await 15 server_ready rs1
+	servers_up rs1
 	big_file
 	director_file
 }

@@ -4,6 +4,7 @@
 
 /* Short forms for tests that need addresses, services and servers. */
 
+#include "lvs/route.h"
 #include "lvs/service.h"
 
 #include <arpa/inet.h>
@@ -66,6 +67,22 @@ static inline struct flow build_flow(uint8_t protocol, const char *saddr, uint16
 			     .dport = htons(dport),
 			     .saddr = build_addr(saddr),
 			     .daddr = build_addr(daddr)};
+}
+
+/* A router for whom every way takes 1500 bytes, from the address beside the one asked for. */
+static inline void build_find(struct router *router, uint8_t af, const union addr *daddr,
+			      struct route *out)
+{
+	(void)router;
+	*out = (struct route){.saddr = *daddr, .mtu = 1500};
+	out->saddr.bytes[af == AF_INET6 ? 15 : 3] ^= 1;
+}
+
+static inline uint32_t build_mtu(struct router *router, uint32_t ifindex)
+{
+	(void)router;
+	(void)ifindex;
+	return 1500;
 }
 
 #endif

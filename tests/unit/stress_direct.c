@@ -9,7 +9,6 @@
 #include "tests/unit/stress_build.h"
 
 #include "lvs/direct.h"
-#include "lvs/route.h"
 #include "sched/schedulers.h"
 
 #include <pthread.h>
@@ -28,21 +27,7 @@ static struct proto_timeouts timeouts;
 static struct settings settings = SETTINGS_INIT;
 static struct locals *locals;
 
-static void find(struct router *router, uint8_t af, const union addr *daddr, struct route *out)
-{
-	(void)router;
-	*out = (struct route){.saddr = *daddr, .mtu = 1500};
-	out->saddr.bytes[af == AF_INET6 ? 15 : 3] ^= 1;
-}
-
-static uint32_t mtu(struct router *asked, uint32_t ifindex)
-{
-	(void)asked;
-	(void)ifindex;
-	return 1500;
-}
-
-static struct router router = {find, mtu};
+static struct router router = {build_find, build_mtu};
 static _Atomic uint64_t clock_ms; /* of packets and connections; control thread writes */
 static _Atomic bool stop;
 

@@ -176,10 +176,12 @@ static void receive(uint8_t *whole, size_t len, unsigned int kind, uint8_t af,
 	cr_expect_arr_eq(whole + at.l4, expected, len - at.l4, "%s: inner packet", name);
 }
 
-Test(tunnel, gives_every_packet_back)
+/* Calls @check for every kind of tunnel, outer family and inner packet. */
+static void each_way(void (*check)(const struct tunnel_out *out, struct pkt *pkt,
+				   const struct build *inner, unsigned int kind))
 {
 	static const uint8_t families[] = {AF_INET, AF_INET6};
-	static uint8_t bytes[BUILD_MAX], whole[BUILD_MAX];
+	static uint8_t bytes[BUILD_MAX];
 
 	for (unsigned int k = 0; k < LEN(kinds); k++) {
 		for (size_t i = 0; i < LEN(inners); i++) {
@@ -187,20 +189,31 @@ Test(tunnel, gives_every_packet_back)
 				struct tunnel_out out =
 					out_to(kinds[k].type, kinds[k].flags, families[f]);
 				struct pkt pkt = parsed(bytes, &inners[i]);
-				size_t ip = families[f] == AF_INET6 ? 40 : 20, inner = pkt.len, len;
-				bool remote = inners[i].partial && kinds[k].flags == TUNNEL_REMCSUM;
-				size_t head = ip + kinds[k].bytes + (remote ? 8 : 0);
 
-				cr_expect(tunnel_overhead(&out.tunnel, out.af, pkt.csum_partial) ==
-						  head,
-					  "%s, inner %zu: overhead", kinds[k].name, i);
-				len = encap(whole, &out, &pkt);
-				cr_expect(len == head + inner, "%s, inner %zu: length",
-					  kinds[k].name, i);
-				receive(whole, len, k, out.af, &inners[i]);
+				check(&out, &pkt, &inners[i], k);
 			}
 		}
 	}
+}
+
+static void back_check(const struct tunnel_out *out, struct pkt *pkt, const struct build *inner,
+		       unsigned int kind)
+{
+	static uint8_t whole[BUILD_MAX];
+	bool remote = inner->partial && kinds[kind].flags == TUNNEL_REMCSUM;
+	size_t head = (out->af == AF_INET6 ? 40 : 20) + kinds[kind].bytes + (remote ? 8 : 0);
+	size_t before = pkt->len, len;
+
+	cr_expect(tunnel_overhead(&out->tunnel, out->af, pkt->csum_partial) == head,
+		  "%s, inner %zu: overhead", kinds[kind].name, inner - inners);
+	len = encap(whole, out, pkt);
+	cr_expect(len == head + before, "%s, inner %zu: length", kinds[kind].name, inner - inners);
+	receive(whole, len, kind, out->af, inner);
+}
+
+Test(tunnel, gives_every_packet_back)
+{
+	each_way(back_check);
 }
 
 /* Made with scapy, the source port being 0xabcd. */
@@ -420,25 +433,19 @@ static void quote_check(const uint8_t *whole, size_t len, const struct tunnel_ou
 	}
 }
 
+static void own_quote_check(const struct tunnel_out *out, struct pkt *pkt,
+			    const struct build *inner, unsigned int kind)
+{
+	static uint8_t whole[BUILD_MAX];
+	size_t head = tunnel_overhead(&out->tunnel, out->af, pkt->csum_partial);
+	size_t len = encap(whole, out, pkt);
+
+	quote_check(whole, len, out, inner, head, kinds[kind].name);
+}
+
 Test(tunnel, reads_its_own_quote)
 {
-	static const uint8_t families[] = {AF_INET, AF_INET6};
-	static uint8_t bytes[BUILD_MAX], whole[BUILD_MAX];
-
-	for (unsigned int k = 0; k < LEN(kinds); k++) {
-		for (size_t i = 0; i < LEN(inners); i++) {
-			for (size_t f = 0; f < LEN(families); f++) {
-				struct tunnel_out out =
-					out_to(kinds[k].type, kinds[k].flags, families[f]);
-				struct pkt pkt = parsed(bytes, &inners[i]);
-				size_t head =
-					tunnel_overhead(&out.tunnel, out.af, pkt.csum_partial);
-				size_t len = encap(whole, &out, &pkt);
-
-				quote_check(whole, len, &out, &inners[i], head, kinds[k].name);
-			}
-		}
-	}
+	each_way(own_quote_check);
 }
 
 /* Behind the outer header and the inner one, enough zeros. */
