@@ -8,6 +8,7 @@
 #include "conf/conf.h"
 #include "conf/group.h"
 #include "conf/model.h"
+#include "lvs/verdict.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,6 +28,10 @@ static int director_check(const struct reader *reader, const config_setting_t *a
 	if (gap & (gap + 1))
 		return reader_fault(reader, group_at(at, "mark_mask"),
 				    "mark_mask: 0x%x is not the highest bits without a gap",
+				    director->mark_mask);
+	if (!mark_send(director->mark_mask))
+		return reader_fault(reader, group_at(at, "mark_mask"),
+				    "mark_mask: 0x%x is a single bit: two are needed",
 				    director->mark_mask);
 	return 0;
 }

@@ -29,24 +29,8 @@ struct sender {
 	uint8_t fragment[65536];
 };
 
-/*
- * Of the fragments of all workers, which share source addresses: were each to count for itself,
- * pieces of different packets would fit together. From a random start (RFC 7739). Never 0 in its
- * lower half, in whose place the kernel would put another for each fragment.
- */
-static uint32_t fragment_id(void)
-{
-	static _Atomic uint32_t last;
-	uint32_t id = 0, start;
-
-	if (!atomic_load_explicit(&last, memory_order_relaxed) &&
-	    getrandom(&start, sizeof(start), 0) == sizeof(start))
-		atomic_compare_exchange_strong(&last, &id, start);
-	do {
-		id = atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
-	} while (!(id & UINT16_MAX));
-	return id;
-}
+/* One for all workers, which send from the same addresses. */
+static _Atomic uint32_t last_id;
 
 /* Privileged, so that it is not subject to what a user may send; nothing is ever received. */
 static int raw_open(int family, int level, int hdrincl, uint32_t mark)
@@ -70,11 +54,14 @@ static int raw_open(int family, int level, int hdrincl, uint32_t mark)
 struct sender *sender_open(uint32_t mark, struct error *err)
 {
 	struct sender *sender = calloc(1, sizeof(*sender));
+	uint32_t start;
 
 	if (!sender) {
 		error_set(err, -ENOMEM, "no memory");
 		return NULL;
 	}
+	if (getrandom(&start, sizeof(start), 0) == sizeof(start))
+		atomic_fetch_add_explicit(&last_id, start, memory_order_relaxed);
 	sender->v6 = raw_open(AF_INET6, IPPROTO_IPV6, IPV6_HDRINCL, mark);
 	sender->v4 = raw_open(AF_INET, IPPROTO_IP, IP_HDRINCL, mark);
 	if (sender->v4 >= 0)
@@ -134,7 +121,7 @@ static void send_cut(struct sender *sender, struct outgoing *out, uint32_t mtu, 
 	struct fragments fragments;
 	struct iovec piece = {.iov_base = sender->fragment};
 	struct msghdr msg;
-	int err = fragment_start(&fragments, out->parts, 2, mtu, fragment_id());
+	int err = fragment_start(&fragments, out->parts, 2, mtu, fragment_id(&last_id));
 
 	if (err) {
 		stat_add(&stats->send_errors, 1);

@@ -96,6 +96,16 @@ static int start_ip6(struct fragments *f)
 	return 0;
 }
 
+uint32_t fragment_id(_Atomic uint32_t *last)
+{
+	uint32_t id;
+
+	do {
+		id = atomic_fetch_add_explicit(last, 1, memory_order_relaxed) + 1;
+	} while (!(id & UINT16_MAX));
+	return id;
+}
+
 int fragment_start(struct fragments *f, const struct iovec *parts, size_t parts_len, uint32_t mtu,
 		   uint32_t id)
 {

@@ -2,6 +2,7 @@
 #ifndef LVS_FRAGMENT_H
 #define LVS_FRAGMENT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +35,14 @@ struct fragments {
  */
 int fragment_start(struct fragments *f, const struct iovec *parts, size_t parts_len, uint32_t mtu,
 		   uint32_t id);
+
+/*
+ * A new identification, counted in *@last, which all who send from one address share: were each to
+ * count for itself, pieces of different packets would fit together. It should start at random (RFC
+ * 7739). Never 0 in its lower half, in whose place a raw socket puts another for each fragment. Any
+ * thread.
+ */
+uint32_t fragment_id(_Atomic uint32_t *last);
 
 /* Writes the next fragment into @buf, room for the mtu, and returns its length; 0: no more. */
 size_t fragment_next(struct fragments *f, uint8_t *buf);

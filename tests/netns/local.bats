@@ -122,6 +122,12 @@ own() {
 	big_both_ways client $VIP dir
 }
 
+@test "a server that is the director itself: TUN, delivered as it is" {
+	adm -A -t $VIP:8080 -s rr
+	adm -a -t $VIP:8080 -r 10.2.0.1 -i
+	is "$(fetch client 2 http://$VIP:8080/ | sort -u)" "dir 8080 10.1.0.2"
+}
+
 @test "several virtual addresses, the same servers: each client is answered by whom it asked" {
 	local vip
 
@@ -201,6 +207,22 @@ own() {
 other() {
 	director_down
 	director_up "$(conf "$1" <<<"director = { workers = 2; $2 }; services = ( $3 );")"
+}
+
+# What nfvsd sends there comes back by the loopback: once.
+@test "a server that is the director itself: FULLNAT" {
+	other own.conf 'local_addresses = [ "10.2.0.1", "fd00:2::1" ];' "
+		{ protocol = \"tcp\"; address = \"$VIP\"; port = 80; method = \"fullnat\";
+		  servers = ( { address = \"10.2.0.1\"; port = 8080; } ); },
+		{ protocol = \"udp\"; address = \"$VIP6\"; port = 5353; method = \"fullnat\";
+		  servers = ( { address = \"fd00:2::1\"; port = 53; } ); }" || {
+		grep -q 'needs nft_dup' "$LAB_DIR/nfvsd.log" && skip "no nft_dup_ipv4 in this kernel"
+		return 1
+	}
+	is "$(fetch client 2 http://$VIP/ | sort -u)" "dir 8080 10.2.0.1"
+	is "$(client udp 2 $VIP6 5353 | sort -u)" "dir fd00:2::1"
+	big_both_ways client $VIP dir
+	is "$(on dir awk '$1 == "lo:" { print ($3 < 1000000) }' /proc/net/dev)" 1 "packets that went round"
 }
 
 @test "a client on the director, FULLNAT" {

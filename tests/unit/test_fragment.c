@@ -275,3 +275,17 @@ Test(fragment, refuses)
 	cr_expect(start(&f, parts, 0, 41, 1500) == -EINVAL, "cut extension header");
 	cr_expect(start(&f, parts, 0, 47, 1500) == -EINVAL, "cut extension header");
 }
+
+Test(fragment, ids_differ_and_none_is_zero_for_ipv4)
+{
+	static bool seen[1 << 17];
+	_Atomic uint32_t last = UINT32_MAX - 70000; /* over the end, and over lower halves of 0 */
+
+	for (uint32_t i = 0; i < 100000; i++) {
+		uint32_t id = fragment_id(&last);
+
+		cr_assert(id & UINT16_MAX);
+		cr_assert(!seen[id & 0x1ffff], "%u comes again", id);
+		seen[id & 0x1ffff] = true;
+	}
+}
