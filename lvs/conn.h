@@ -23,7 +23,6 @@ struct proto;
 struct conn_local {
 	union addr addr;
 	__be16 port;
-	bool own; /* the client is this machine: its answers are rewritten at its door */
 };
 
 /*

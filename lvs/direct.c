@@ -214,9 +214,7 @@ static struct conn *conn_of(struct direct *d, struct pkt *pkt, const struct flow
 		return conn_find(d->conns, flow, PKT_IN);
 	case HOOK_PREROUTING:
 		conn = conn_find(d->conns, flow, PKT_OUT);
-		/* The answers to a client that is this machine wait for the input hook: sent again,
-		 * they would only come by here again. */
-		if (!conn || conn->forward->method != FORWARD_FULLNAT || conn->local->own)
+		if (!conn || conn->forward->method != FORWARD_FULLNAT)
 			return NULL;
 		pkt->dir = PKT_OUT;
 		return conn;

@@ -191,8 +191,6 @@ enum scheduled conn_schedule(struct direct *d, struct service *svc, const struct
 		       choice.template, d->now, out);
 	if (err)
 		return err == -EADDRNOTAVAIL ? SCHEDULED_NO_LOCAL : SCHEDULED_NO_MEMORY;
-	if ((*out)->forward->method == FORWARD_FULLNAT)
-		(*out)->local->own = pkt->hook == HOOK_OUTPUT;
 	if (choice.template)
 		conn_touch(choice.template, d->now);
 	if ((*out)->forward->method != FORWARD_BYPASS)

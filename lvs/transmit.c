@@ -91,13 +91,6 @@ struct verdict transmit_own(struct direct *d, struct pkt *pkt)
 {
 	struct outgoing *out;
 
-	if (pkt->hook == HOOK_INPUT && pkt->gso) { /* nobody cuts it any more and sums the parts */
-		pkt->gso = false;
-		pkt->csum_partial = true;
-		pkt_sum(pkt);
-	}
-	if (pkt->hook == HOOK_INPUT)
-		return (struct verdict){.action = VERDICT_ACCEPT, .mangled = true};
 	if (pkt->hook == HOOK_OUTPUT) /* the kernel sees the new addresses and routes anew */
 		return (struct verdict){.action = VERDICT_ACCEPT, .mangled = true};
 	/* The rule sets DF in what it sends, so what may be cut is sent by ourselves. */

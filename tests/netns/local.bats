@@ -239,6 +239,7 @@ other() {
 		"2 rs1 10.2.0.1 2 rs2 10.2.0.1"
 	awaits seen '10\.2\.0\.1\.20[0-9]{3} > 10\.2\.0\.11\.8080: '
 	is "$(own udp 2 $VIP6 53 | sort -u)" "rs1 fd00:2::1"
+	big_from dir $VIP
 }
 
 # A cluster of caches: marked are requests to anybody's port 80.
