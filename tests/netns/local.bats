@@ -256,10 +256,11 @@ mark_requests() {
 
 @test "cache_bypass: without a server the client reaches whom it asked for" {
 	other bypass.conf 'cache_bypass = true;' ''
-	on dir sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
+	is "$(on dir cat /proc/sys/net/ipv{4,6}/conf/all/forwarding | paste -sd ' ')" "0 0"
 	mark_requests
 	adm -A -f 7 -s rr
 	adm -A -f 7 -6 -s rr
+	is "$(on dir cat /proc/sys/net/ipv{4,6}/conf/all/forwarding | paste -sd ' ')" "1 1"
 	is "$(fetch client 1 http://10.3.0.11/)" "origin 80 10.1.0.2"
 	is "$(fetch client 1 'http://[fd00:3::11]/')" "origin 80 fd00:1::2"
 	has "$(adm -Lcn)" '10.3.0.11:80'
