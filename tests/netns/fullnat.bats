@@ -211,7 +211,7 @@ narrow() {
 }
 
 @test "short connections, up to 1,000 a second" {
-	short_connections client $VIP 81
+	short_connections client $VIP 81 30
 }
 
 @test "no setting of the director was touched" {

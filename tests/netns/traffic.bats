@@ -3,6 +3,7 @@
 # What arrives is what was sent: ports, addresses, large transfers, large and segmented datagrams.
 
 load common
+load topology
 
 setup_file() {
 	lab_file "${LAB_VIP:-route}"
@@ -151,4 +152,9 @@ download() {
 	after=($(queues))
 	echo "before: ${before[*]}; after: ${after[*]}"
 	((after[0] - before[0] > 50 && after[1] - before[1] > 50))
+}
+
+@test "short connections, up to 1,000 a second" {
+	service -t $VIP:80 rr 8080 1 1 1
+	short_connections client $VIP 80 30
 }

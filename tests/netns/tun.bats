@@ -138,6 +138,11 @@ GUE='--tun-type gue --tun-port 6080'
 @test "ipip, IPv6 in IPv4" { long_run && works ipip "" ipv4 $VIP6 "proto IPv6 .*$I4.*$INNER6"; }
 @test "ipip, IPv4 in IPv6" { long_run && works ipip "" ipv6 $VIP "$I6.*$INNER4"; }
 @test "ipip, IPv6 in IPv6" { works ipip "" ipv6 $VIP6 "$I6.*$INNER6"; }
+@test "ipip: short connections" {
+	unwraps ipip ipv4 $VIP
+	serve -t "$VIP:80" -i $RS
+	short_connections client $VIP 80 30
+}
 @test "gue without checksum, IPv4 in IPv4" { long_run && works gue:6080 "$GUE --tun-nocsum" ipv4 $VIP "$GUE4.*no cksum"; }
 @test "gue without checksum, IPv6 in IPv4" { long_run && works gue:6080 "$GUE --tun-nocsum" ipv4 $VIP6 "$GUE4.*no cksum"; }
 @test "gue with checksum, IPv4 in IPv4" { long_run && works gue:6080 "$GUE --tun-csum" ipv4 $VIP "$GUE4.*udp sum ok"; }
