@@ -107,7 +107,7 @@ bench: deps-bench ## side by side: no balancer, numgen, nftlb, HAProxy, IPVS, nf
 bench-vm: deps deps-bench ## the same, and IPVS, in a stock Debian kernel under emulation: only ratios mean anything
 	@$(MAKE) --no-print-directory -s all $(TOOLS)
 	@B=$(B) NFVS_VM_OUT=$${NFVS_VM_OUT:-$(B)/vm} NFVS_VM_TIMEOUT=$${NFVS_VM_TIMEOUT:-3600} \
-		tests/vm/run bench/run
+		NFVS_VM_CPUS=$${NFVS_VM_CPUS:-2} tests/vm/run bench/run
 
 # --- lint --------------------------------------------------------------------------------------
 SOURCES := $(wildcard $(DIRS:=/*.[ch]) tests/unit/*.[ch] tests/fuzz/*.c tests/tools/*.c bench/*.c)
