@@ -4,6 +4,7 @@
 
 #include "lib/err.h"
 #include "lvs/locals.h"
+#include "lvs/settings.h"
 #include "lvs/spec.h"
 
 #define TABLE_NAME_MAX 64
@@ -29,8 +30,7 @@ struct director_conf {
 	bool rules_managed;  /* rules = "managed", else "external" */
 	bool system_managed; /* system = "manage", else "check" */
 	uint32_t mark_mask;  /* contiguous high bits of the packet mark */
-	bool cache_bypass;   /* as the sysctls net.ipv4.vs.* of these names */
-	bool pmtu_disc;
+	uint32_t settings[SETTING_MAX];
 	struct local_addresses locals; /* what FULLNAT sends from; may be empty */
 	struct port_range local_ports;
 	char group[GROUP_NAME_MAX]; /* who may use the control socket beside root; "": nobody */

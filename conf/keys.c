@@ -83,10 +83,11 @@ const struct key keys[] = {
 		  "connection to each server and port at a time. Keep out of "
 		  "net.ipv4.ip_local_port_range, unless the addresses serve nothing else."},
 	{GROUP_DIRECTOR, "cache_bypass", KEY_BOOL, .initial = "false",
-	 AT(director_conf, cache_bypass),
+	 AT(director_conf, settings[SETTING_CACHE_BYPASS]),
 	 .about = "Connections of a firewall-mark service that has no server go where the client "
 		  "sent them, unless that is this machine: for clusters of transparent caches."},
-	{GROUP_DIRECTOR, "pmtu_disc", KEY_BOOL, .initial = "true", AT(director_conf, pmtu_disc),
+	{GROUP_DIRECTOR, "pmtu_disc", KEY_BOOL, .initial = "true",
+	 AT(director_conf, settings[SETTING_PMTU_DISC]),
 	 .about =
 		 "true: the sender of a packet that must not be cut (DF), and is too large for the "
 		 "tunnel to its server, is told so. false: tunnels cut it. IPv6 packets are never "

@@ -19,7 +19,7 @@ enum key_group {
 
 /* What a key holds, and the C type of its value. */
 enum key_type {
-	KEY_BOOL,      /* bool */
+	KEY_BOOL,      /* bool or uint32_t, as key->size says */
 	KEY_NUMBER,    /* uint16_t or uint32_t, as key->size says */
 	KEY_WORD,      /* one of key->words: its value, in a bool, uint8_t or uint32_t */
 	KEY_NAME,      /* char [], letters, digits, '_', '-', '.'; no digit first */

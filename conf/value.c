@@ -120,7 +120,7 @@ static int read_bool(const struct reader *reader, const struct key *key, const c
 {
 	if (config_setting_type(at) != CONFIG_TYPE_BOOL)
 		return fault_type(reader, key, at);
-	*(bool *)value = config_setting_get_bool(at);
+	store(key, value, (uint32_t)config_setting_get_bool(at));
 	return 0;
 }
 
@@ -459,7 +459,7 @@ void value_init(const struct key *key, void *values)
 		return;
 	switch (key->type) {
 	case KEY_BOOL:
-		*(bool *)value = !strcmp(key->initial, "true");
+		store(key, value, !strcmp(key->initial, "true"));
 		break;
 	case KEY_NUMBER:
 		store(key, value, (uint32_t)strtoul(key->initial, NULL, 0));

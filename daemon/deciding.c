@@ -47,7 +47,7 @@ struct deciding *deciding_new(const struct director_conf *conf)
 		deciding_free(deciding);
 		return NULL;
 	}
-	deciding_set(deciding, conf);
+	deciding_load(deciding, NULL, conf);
 	routes_observe(&deciding->settings);
 	return deciding;
 }
@@ -64,11 +64,22 @@ void deciding_free(struct deciding *deciding)
 	free(deciding);
 }
 
-void deciding_set(struct deciding *deciding, const struct director_conf *conf)
+void deciding_set(struct deciding *deciding, enum setting_id id, uint32_t value)
 {
-	atomic_store_explicit(&deciding->settings.cache_bypass, conf->cache_bypass,
-			      memory_order_relaxed);
-	atomic_store_explicit(&deciding->settings.pmtu_disc, conf->pmtu_disc, memory_order_relaxed);
+	atomic_store_explicit(&deciding->settings.values[id], value, memory_order_relaxed);
+}
+
+void deciding_load(struct deciding *deciding, const struct director_conf *from,
+		   const struct director_conf *to)
+{
+	for (unsigned int id = 0; id < SETTING_MAX; id++)
+		if (!from || from->settings[id] != to->settings[id])
+			deciding_set(deciding, id, to->settings[id]);
+}
+
+const struct settings *deciding_settings(const struct deciding *deciding)
+{
+	return &deciding->settings;
 }
 
 void deciding_observe(struct deciding *deciding, uint64_t now)
@@ -81,7 +92,7 @@ void deciding_observe(struct deciding *deciding, uint64_t now)
 
 bool deciding_bypass(const struct deciding *deciding)
 {
-	return setting(&deciding->settings.cache_bypass);
+	return setting(&deciding->settings, SETTING_CACHE_BYPASS);
 }
 
 bool deciding_near(struct deciding *deciding)

@@ -15,8 +15,14 @@ struct deciding *deciding_new(const struct director_conf *conf);
 /* The connections must be gone: some may refer to a stand-in. */
 void deciding_free(struct deciding *deciding);
 
-/* Takes over what @conf can change while workers run. */
-void deciding_set(struct deciding *deciding, const struct director_conf *conf);
+/* Takes over what @to can change while workers run, where it differs from @from (NULL: all), so
+ * that what was set at run time stays. */
+void deciding_load(struct deciding *deciding, const struct director_conf *from,
+		   const struct director_conf *to);
+
+/* One setting at run time; @value within the bounds of its key. */
+void deciding_set(struct deciding *deciding, enum setting_id id, uint32_t value);
+const struct settings *deciding_settings(const struct deciding *deciding);
 
 bool deciding_bypass(const struct deciding *deciding); /* cache_bypass */
 

@@ -20,9 +20,6 @@
 #include <sys/random.h>
 #include <time.h>
 
-#define EXPIRE_BATCH 2048u /* connections ended before the event loop has its turn again */
-#define SWEEP_MS     60000u
-
 struct director {
 	struct director_conf conf;
 	unsigned int queues;
@@ -35,7 +32,6 @@ struct director {
 	struct installed *installed;
 	struct system *system;
 	bool stale; /* the services changed since the last commit */
-	uint64_t next_sweep;
 };
 
 uint64_t director_now(void)
@@ -145,7 +141,8 @@ int director_load(struct director *director, struct conf *conf, struct error *er
 	ret = reload_apply(director, director->file, conf, err);
 	if (ret)
 		return ret;
-	deciding_set(director->deciding, &conf->director);
+	deciding_load(director->deciding, director->file ? &director->file->director : NULL,
+		      &conf->director);
 	director->stale = true; /* cache_bypass needs forwarding */
 	conf_free(director->file);
 	director->file = conf;
@@ -462,23 +459,14 @@ const struct director_conf *director_conf(const struct director *director)
 	return &director->conf;
 }
 
-void director_tick(struct director *director)
+struct deciding *director_deciding(const struct director *director)
 {
-	uint64_t now = director_now();
+	return director->deciding;
+}
 
-	for (int round = 0; round < 16; round++)
-		if (!conns_expire(director->conns, now, EXPIRE_BATCH))
-			break;
-	deciding_observe(director->deciding, now);
-	if (deciding_near(director->deciding))
-		system_warn_near(director->services);
-	if (now < director->next_sweep)
-		return;
-	director->next_sweep = now + SWEEP_MS;
-	if (services_sweep(director->services, now)) {
-		director->stale = true; /* their replies need no rule any more */
-		(void)director_commit(director, NULL);
-	}
+void director_outdated(struct director *director)
+{
+	director->stale = true;
 }
 
 void director_withdraw(struct director *director)

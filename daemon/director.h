@@ -13,6 +13,7 @@
  * changes as were made.
  */
 struct director;
+struct deciding;
 
 /* Empty tables; keeps @conf's director section. @queues: how many the rules fan out to. Probes what
  * nf_tables can do. NULL with @err. */
@@ -67,8 +68,11 @@ enum queue_method director_queue_method(const struct director *director);
 /* What was found of nf_tables at start. */
 const struct rules_caps *director_caps(const struct director *director);
 
-/* Lets connections expire and sweeps the trash; to be called about every 100 ms. */
-void director_tick(struct director *director);
+/* What workers decide by: settings and the like. */
+struct deciding *director_deciding(const struct director *director);
+
+/* The services changed: director_commit() has something to do. */
+void director_outdated(struct director *director);
 
 /* Removes the rules from the kernel. */
 void director_withdraw(struct director *director);

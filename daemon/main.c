@@ -8,6 +8,7 @@
 #include "daemon/owner.h"
 #include "daemon/server.h"
 #include "daemon/status.h"
+#include "daemon/upkeep.h"
 #include "lib/log.h"
 
 #include <cap-ng.h>
@@ -35,6 +36,7 @@ struct nfvsd {
 	struct conf *conf; /* until the director owns it */
 	struct workers *workers;
 	struct director *director;
+	struct upkeep upkeep;
 	struct server *server;
 	uint64_t started;
 	uv_loop_t loop;
@@ -121,7 +123,7 @@ static void on_tick(uv_timer_t *timer)
 {
 	struct nfvsd *nfvsd = timer->data;
 
-	director_tick(nfvsd->director);
+	upkeep_tick(&nfvsd->upkeep);
 }
 
 static void on_stop(uv_signal_t *handle, int signal)
@@ -210,6 +212,7 @@ static int nfvsd_start(struct nfvsd *nfvsd, struct error *err)
 	nfvsd->director = director_new(conf, workers_count(nfvsd->workers), err);
 	if (!nfvsd->director)
 		return -ENOMEM;
+	nfvsd->upkeep = (struct upkeep){.director = nfvsd->director};
 	ret = director_load(nfvsd->director, nfvsd->conf, err);
 	if (ret)
 		return ret;

@@ -19,20 +19,20 @@
 #include <string.h>
 
 /* One that was looked at. */
-struct setting {
+struct knob {
 	char name[SYSCTL_NAME_MAX]; /* as sysctl(8) prints it, with '/' for '.' */
 	char old[32];		    /* "": not changed by us */
 };
 
-struct settings_list {
-	struct setting *items;
+struct knobs {
+	struct knob *items;
 	size_t len, max;
 };
 
 struct system {
 	bool manage;
-	struct settings_list needed;
-	struct settings_list beside; /* what the kernel changes along with them */
+	struct knobs needed;
+	struct knobs beside; /* what the kernel changes along with them */
 };
 
 struct system *system_new(bool manage)
@@ -44,40 +44,40 @@ struct system *system_new(bool manage)
 	return system;
 }
 
-static void setting_apply(const struct system *system, struct setting *setting, const char *wanted,
-			  const char *why)
+static void knob_apply(const struct system *system, struct knob *knob, const char *wanted,
+		       const char *why)
 {
-	char value[sizeof(setting->old)] = "";
+	char value[sizeof(knob->old)] = "";
 	int ret;
 
-	if (sysctl_read(setting->name, value, sizeof(value)) || !strcmp(value, wanted))
+	if (sysctl_read(knob->name, value, sizeof(value)) || !strcmp(value, wanted))
 		return;
 	if (!system->manage) {
-		log_warn("%s is %s, but %s; set it with: sysctl -w %s=%s", setting->name, value,
-			 why, setting->name, wanted);
+		log_warn("%s is %s, but %s; set it with: sysctl -w %s=%s", knob->name, value, why,
+			 knob->name, wanted);
 		return;
 	}
-	ret = sysctl_write(setting->name, wanted);
+	ret = sysctl_write(knob->name, wanted);
 	if (ret) {
-		log_err("%s is %s and cannot be set to %s: %s; %s", setting->name, value, wanted,
+		log_err("%s is %s and cannot be set to %s: %s; %s", knob->name, value, wanted,
 			strerror(-ret), why);
 		return;
 	}
-	log_info("%s set from %s to %s: %s", setting->name, value, wanted, why);
-	memcpy(setting->old, value, sizeof(value));
+	log_info("%s set from %s to %s: %s", knob->name, value, wanted, why);
+	memcpy(knob->old, value, sizeof(value));
 }
 
 /* A new setting at the end of @list, or NULL without memory. */
-static struct setting *setting_add(struct settings_list *list, const char *name)
+static struct knob *knob_add(struct knobs *list, const char *name)
 {
-	struct setting *setting;
+	struct knob *knob;
 
-	if (!array_grow(&list->items, list->len, &list->max, sizeof(*setting)))
+	if (!array_grow(&list->items, list->len, &list->max, sizeof(*knob)))
 		return NULL;
-	setting = &list->items[list->len++];
-	*setting = (struct setting){0};
-	snprintf(setting->name, sizeof(setting->name), "%s", name);
-	return setting;
+	knob = &list->items[list->len++];
+	*knob = (struct knob){0};
+	snprintf(knob->name, sizeof(knob->name), "%s", name);
+	return knob;
 }
 
 static bool looked_at(const struct system *system, const char *name)
@@ -92,29 +92,28 @@ static bool looked_at(const struct system *system, const char *name)
  */
 static void need(struct system *system, const char *name, const char *wanted, const char *why)
 {
-	struct setting *setting;
+	struct knob *knob;
 
 	if (looked_at(system, name))
 		return;
-	setting = setting_add(&system->needed, name);
-	if (setting)
-		setting_apply(system, setting, wanted, why);
+	knob = knob_add(&system->needed, name);
+	if (knob)
+		knob_apply(system, knob, wanted, why);
 }
 
 /* Keeps the present values of all settings that @pattern means. */
 static void remember(struct system *system, const char *pattern)
 {
 	char path[SYSCTL_NAME_MAX + 16];
-	struct setting *setting;
+	struct knob *knob;
 	glob_t found;
 
 	snprintf(path, sizeof(path), "/proc/sys/%s", pattern);
 	if (glob(path, 0, NULL, &found))
 		return;
 	for (size_t i = 0; i < found.gl_pathc; i++) {
-		setting =
-			setting_add(&system->beside, found.gl_pathv[i] + sizeof("/proc/sys/") - 1);
-		if (setting && sysctl_read(setting->name, setting->old, sizeof(setting->old)))
+		knob = knob_add(&system->beside, found.gl_pathv[i] + sizeof("/proc/sys/") - 1);
+		if (knob && sysctl_read(knob->name, knob->old, sizeof(knob->old)))
 			system->beside.len--;
 	}
 	globfree(&found);
@@ -218,23 +217,23 @@ void system_warn_near(const struct services *services)
 	rcu_read_unlock();
 }
 
-static void put_back(const struct setting *setting)
+static void put_back(const struct knob *knob)
 {
-	if (!setting->old[0])
+	if (!knob->old[0])
 		return;
-	if (sysctl_write(setting->name, setting->old))
-		log_warn("%s cannot be put back to %s", setting->name, setting->old);
+	if (sysctl_write(knob->name, knob->old))
+		log_warn("%s cannot be put back to %s", knob->name, knob->old);
 	else
-		log_info("%s put back to %s", setting->name, setting->old);
+		log_info("%s put back to %s", knob->name, knob->old);
 }
 
 /* Only what is not as it was; an interface may be gone. */
-static void put_back_beside(const struct setting *setting)
+static void put_back_beside(const struct knob *knob)
 {
-	char value[sizeof(setting->old)];
+	char value[sizeof(knob->old)];
 
-	if (!sysctl_read(setting->name, value, sizeof(value)) && strcmp(value, setting->old) != 0)
-		put_back(setting);
+	if (!sysctl_read(knob->name, value, sizeof(value)) && strcmp(value, knob->old) != 0)
+		put_back(knob);
 }
 
 void system_free(struct system *system)

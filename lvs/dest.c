@@ -58,6 +58,7 @@ struct dest *dest_new(const struct dest_spec *spec, const struct service_key *vs
 	if (!dest)
 		return NULL;
 	CDS_INIT_LIST_HEAD(&dest->list);
+	CDS_INIT_LIST_HEAD(&dest->pool);
 	dest->af = spec->af;
 	dest->port = spec->port;
 	dest->addr = spec->addr;

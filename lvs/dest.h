@@ -34,6 +34,7 @@ void traffic_zero(struct traffic *traffic);
  */
 struct dest {
 	struct cds_list_head list;     /* in service->dests or trash; service->lock */
+	struct cds_list_head pool;     /* in service->pool, or in none; service->lock */
 	_Atomic(struct service *) svc; /* NULL in the trash; under RCU */
 	/* set when made, then constant */
 	uint8_t af;

@@ -56,7 +56,7 @@ static struct dest *bypass(struct direct *d, const struct service *svc, const st
 {
 	struct route route;
 
-	if (!svc->key.fwmark || !d->bypass || !setting(&d->settings->cache_bypass) ||
+	if (!svc->key.fwmark || !d->bypass || !setting(d->settings, SETTING_CACHE_BYPASS) ||
 	    !addr_is_unicast(flow->af, &flow->daddr))
 		return NULL;
 	d->router->find(d->router, flow->af, &flow->daddr, &route);
@@ -69,7 +69,8 @@ static struct dest *bypass(struct direct *d, const struct service *svc, const st
 static struct conn *template_add(struct direct *d, struct service *svc, const struct flow *key,
 				 const struct flow *flow, enum scheduled *result)
 {
-	struct dest *dest = service_schedule(svc, flow);
+	const struct sched_time time = {d->now, d->settings};
+	struct dest *dest = service_schedule(svc, flow, &time);
 	struct conn *template;
 
 	*result = refuse(svc, flow);
@@ -141,6 +142,7 @@ struct choice {
 static enum scheduled choose(struct direct *d, struct service *svc, const struct flow *flow,
 			     struct choice *choice)
 {
+	const struct sched_time time = {d->now, d->settings};
 	enum scheduled result = SCHEDULED_REFUSED;
 
 	choice->dport = flow->dport;
@@ -156,7 +158,7 @@ static enum scheduled choose(struct direct *d, struct service *svc, const struct
 	/* Only a persistent service takes other ports than its own. */
 	if (!svc->key.fwmark && flow->dport != svc->key.port)
 		return refuse(svc, flow);
-	choice->dest = service_schedule(svc, flow);
+	choice->dest = service_schedule(svc, flow, &time);
 	if (!choice->dest)
 		return refuse(svc, flow);
 	if (choice->dest->port)

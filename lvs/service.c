@@ -93,6 +93,7 @@ int service_add(struct services *services, const struct service_spec *spec,
 	memset(svc, 0, sizeof(*svc));
 	svc->key = spec->key;
 	CDS_INIT_LIST_HEAD(&svc->dests);
+	CDS_INIT_LIST_HEAD(&svc->pool);
 	pthread_spin_init(&svc->lock, PTHREAD_PROCESS_PRIVATE);
 	err = sched_attach(svc, sched);
 	if (err)
@@ -137,12 +138,27 @@ int service_edit(struct service *svc, const struct service_spec *spec,
 	return 0;
 }
 
+static void pool_add(struct service *svc, struct dest *dest)
+{
+	cds_list_add(&dest->pool, &svc->pool);
+	svc->pool_len++;
+}
+
+static void pool_del(struct service *svc, struct dest *dest)
+{
+	if (cds_list_empty(&dest->pool))
+		return;
+	cds_list_del_init(&dest->pool);
+	svc->pool_len--;
+}
+
 /* From the list to the trash, where the connections keep it. Caller holds svc->lock. */
 static void dest_discard(struct services *services, struct service *svc, struct dest *dest)
 {
 	atomic_fetch_and_explicit(&dest->flags, ~DEST_AVAILABLE, memory_order_relaxed);
 	cds_list_del(&dest->list);
 	svc->dests_len--;
+	pool_del(svc, dest);
 	dest->from_file = false;
 	/* The service may be freed before the server is revived. */
 	atomic_store_explicit(&dest->svc, NULL, memory_order_relaxed);
@@ -233,6 +249,7 @@ int service_dest_add(struct services *services, struct service *svc, const struc
 	pthread_spin_lock(&svc->lock);
 	cds_list_add(&dest->list, &svc->dests);
 	svc->dests_len++;
+	pool_add(svc, dest);
 	err = sched_update(svc);
 	if (err)
 		dest_discard(services, svc, dest);
@@ -273,13 +290,17 @@ int service_dest_del(struct services *services, struct service *svc, struct dest
 	return err;
 }
 
-struct dest *service_schedule(struct service *svc, const struct flow *flow)
+struct dest *service_schedule(struct service *svc, const struct flow *flow,
+			      const struct sched_time *time)
 {
 	struct dest *dest = NULL;
 
 	pthread_spin_lock(&svc->lock);
-	if (svc->dests_len)
+	if (svc->pool_len) {
 		dest = svc->sched->pick(svc, flow, svc->sched_state);
+		if (svc->sched->commit)
+			svc->sched->commit(svc, flow, dest, time);
+	}
 	pthread_spin_unlock(&svc->lock);
 	return dest;
 }
@@ -291,8 +312,27 @@ struct dest *service_peek(struct service *svc, const struct flow *flow)
 
 	pthread_spin_lock(&svc->lock);
 	memcpy(state, svc->sched_state, sizeof(state));
-	if (svc->dests_len)
+	if (svc->pool_len)
 		dest = svc->sched->pick(svc, flow, state);
 	pthread_spin_unlock(&svc->lock);
 	return dest;
+}
+
+static int service_minute(struct service *svc, void *data)
+{
+	if (svc->sched->tick) {
+		pthread_spin_lock(&svc->lock);
+		svc->sched->tick(svc, data);
+		pthread_spin_unlock(&svc->lock);
+	}
+	return 0;
+}
+
+void services_minute(struct services *services, const struct sched_time *time)
+{
+	struct sched_time copy = *time;
+
+	rcu_read_lock();
+	services_each(services, service_minute, &copy);
+	rcu_read_unlock();
 }

@@ -23,7 +23,8 @@ struct service {
 	/* under lock */
 	pthread_spinlock_t lock;
 	struct cds_list_head dests; /* newest first, as IPVS keeps them */
-	uint32_t dests_len;
+	struct cds_list_head pool;  /* those that the scheduler chooses among, in this order */
+	uint32_t dests_len, pool_len;
 	const struct scheduler *sched;
 	_Alignas(16) uint8_t sched_state[SCHEDULER_STATE_MAX];
 	/* control thread */
@@ -102,7 +103,11 @@ int service_dest_del(struct services *services, struct service *svc, struct dest
 bool services_sweep(struct services *services, uint64_t now);
 
 /* The destination for a new connection, or NULL. Worker, under RCU; takes svc->lock. */
-struct dest *service_schedule(struct service *svc, const struct flow *flow);
+struct dest *service_schedule(struct service *svc, const struct flow *flow,
+			      const struct sched_time *time);
+
+/* What schedulers do once a minute, for all services. Control thread. */
+void services_minute(struct services *services, const struct sched_time *time);
 
 /* The one that service_schedule() would return now, changing nothing. Any thread under RCU. */
 struct dest *service_peek(struct service *svc, const struct flow *flow);

@@ -149,6 +149,11 @@ struct verdict transmit_dest(struct direct *d, struct dest *dest, struct pkt *pk
 	return (struct verdict){.action = VERDICT_STOLEN};
 }
 
+static uint16_t port_limit(const _Atomic uint32_t *port)
+{
+	return (uint16_t)atomic_load_explicit(port, memory_order_relaxed);
+}
+
 /* The packet in its tunnel into @out; -errno: it cannot be. */
 static int tunnel_fill(struct direct *d, const struct dest *dest, const struct route *route,
 		       struct pkt *pkt, struct outgoing *out)
@@ -158,9 +163,9 @@ static int tunnel_fill(struct direct *d, const struct dest *dest, const struct r
 		.af = dest->af,
 		.saddr = route->saddr,
 		.daddr = dest->addr,
-		.df = setting(&d->settings->pmtu_disc),
-		.port_min = (uint16_t)setting(&d->settings->port_min),
-		.port_max = (uint16_t)setting(&d->settings->port_max),
+		.df = setting(d->settings, SETTING_PMTU_DISC),
+		.port_min = port_limit(&d->settings->port_min),
+		.port_max = port_limit(&d->settings->port_max),
 		.seed = d->seed,
 	};
 	int len = tunnel_encap(&how, pkt, out->head);
@@ -197,7 +202,7 @@ struct verdict transmit_tunnel(struct direct *d, struct dest *dest, struct pkt *
 	overhead = tunnel_overhead(&tunnel, dest->af, pkt->csum_partial);
 	if (route->mtu < overhead + TUNNEL_MTU_MIN)
 		return drop(d, REASON_TOO_BIG);
-	if ((pkt->flow.af == AF_INET6 || setting(&d->settings->pmtu_disc)) &&
+	if ((pkt->flow.af == AF_INET6 || setting(d->settings, SETTING_PMTU_DISC)) &&
 	    must_shrink(d, pkt, tunnel_room(pkt, route->mtu, overhead)))
 		return too_big(d, pkt, tunnel_room(pkt, route->mtu, overhead));
 	out = outbox_add(d->outbox);

@@ -13,7 +13,7 @@ static struct dest *lc_pick(const struct service *svc, const struct flow *flow, 
 
 	(void)flow;
 	(void)state;
-	cds_list_for_each_entry (dest, &svc->dests, list) {
+	cds_list_for_each_entry (dest, &svc->pool, pool) {
 		if (!dest_usable(dest))
 			continue;
 		overhead = dest_overhead(dest);

@@ -13,16 +13,16 @@ struct rr_state {
 static struct dest *rr_pick(const struct service *svc, const struct flow *flow, void *state)
 {
 	struct rr_state *rr = state;
-	const struct cds_list_head *start = rr->last ? &rr->last->list : &svc->dests, *at = start;
+	const struct cds_list_head *start = rr->last ? &rr->last->pool : &svc->pool, *at = start;
 
 	(void)flow;
 	do {
 		struct dest *dest;
 
 		at = at->next;
-		if (at == &svc->dests)
+		if (at == &svc->pool)
 			continue;
-		dest = cds_list_entry(at, struct dest, list);
+		dest = cds_list_entry(at, struct dest, pool);
 		if (dest_usable(dest)) {
 			rr->last = dest;
 			return dest;
@@ -35,10 +35,10 @@ static struct dest *rr_pick(const struct service *svc, const struct flow *flow, 
 static void rr_forget(struct service *svc, struct dest *dest)
 {
 	struct rr_state *rr = (void *)svc->sched_state;
-	struct cds_list_head *prev = dest->list.prev;
+	struct cds_list_head *prev = dest->pool.prev;
 
 	if (rr->last == dest)
-		rr->last = prev == &svc->dests ? NULL : cds_list_entry(prev, struct dest, list);
+		rr->last = prev == &svc->pool ? NULL : cds_list_entry(prev, struct dest, pool);
 }
 
 const struct scheduler sched_rr = {

@@ -36,11 +36,11 @@ enum wrr_pass {
 /* From the entry after @from (NULL: the first) on; @best: the greatest weight that was too low. */
 static enum wrr_pass wrr_pass(struct wrr_scan *scan, struct dest *from, int32_t *best)
 {
-	const struct cds_list_head *head = &scan->svc->dests, *at = from ? &from->list : head;
+	const struct cds_list_head *head = &scan->svc->pool, *at = from ? &from->pool : head;
 
 	*best = 0;
 	for (at = at->next; at != head; at = at->next) {
-		struct dest *dest = cds_list_entry(at, struct dest, list);
+		struct dest *dest = cds_list_entry(at, struct dest, pool);
 		int32_t weight = dest_overloaded(dest) ? 0 : dest_weight(dest);
 
 		if (weight < scan->wrr->bar && dest != scan->stop) {
@@ -119,7 +119,7 @@ static int wrr_update(struct service *svc)
 	int32_t step = 0, max = 0;
 	struct dest *dest;
 
-	cds_list_for_each_entry (dest, &svc->dests, list) {
+	cds_list_for_each_entry (dest, &svc->pool, pool) {
 		int32_t weight = dest_weight(dest);
 
 		step = gcd(step, weight);

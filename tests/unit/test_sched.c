@@ -15,6 +15,8 @@
 #define BIG	INT32_MAX
 #define MANY	20000000
 
+static const struct sched_time now; /* no scheduler here asks for it */
+
 static struct services *services;
 static struct service *svc;
 static struct dest *servers[SERVERS];
@@ -95,7 +97,7 @@ static char letter(const struct dest *dest)
 /* One choice, whose connection stays active if @stays. */
 static char choose(bool stays)
 {
-	struct dest *dest = service_schedule(svc, &flow);
+	struct dest *dest = service_schedule(svc, &flow, &now);
 
 	if (dest && stays) {
 		cr_assert_lt(bound_len, sizeof(bound) / sizeof(bound[0]));
@@ -325,7 +327,7 @@ Test(sched, wrr_is_ipvs_under_any_change)
 
 			if (rand_r(&seed) % 4 == 0)
 				oracle_disturb(&o, &seed, units[rand_r(&seed) % 5]);
-			got = service_schedule(svc, &flow);
+			got = service_schedule(svc, &flow, &now);
 			want = svc->dests_len ? oracle_pick(&o) : NULL;
 			cr_assert_eq(got, want, "run %u, choice %u: %c, not %c", run, i,
 				     letter(got), letter(want));

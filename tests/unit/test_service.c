@@ -7,6 +7,8 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
+static const struct sched_time now; /* no scheduler here asks for it */
+
 static struct services *services;
 
 static void setup(void)
@@ -142,7 +144,7 @@ Test(service, a_removed_server_is_revived_with_its_connections)
 	cr_assert_eq(service_dest_del(services, svc, dest), 0);
 	cr_assert_not(dest->flags & DEST_AVAILABLE);
 	cr_assert_eq(svc->dests_len, 0);
-	cr_assert_null(service_schedule(svc, &(struct flow){0}));
+	cr_assert_null(service_schedule(svc, &(struct flow){0}, &now));
 	spec.weight = 5;
 	cr_assert_eq(add_dest(svc, spec), dest, "not revived");
 	cr_assert_eq(dest->traffic.conns, 17);
@@ -222,6 +224,6 @@ Test(service, peek_changes_nothing)
 		struct dest *peek = service_peek(svc, &flow);
 
 		cr_assert_eq(peek, service_peek(svc, &flow));
-		cr_assert_eq(peek, service_schedule(svc, &flow));
+		cr_assert_eq(peek, service_schedule(svc, &flow, &now));
 	}
 }

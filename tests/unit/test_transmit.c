@@ -183,7 +183,7 @@ Test(transmit, tunnels_cut_when_pmtu_disc_is_off)
 	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_TUN);
 	datagram(CLIENT, VIP, 4000, 1472, true, 64);
 	assert_told(CLIENT, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 1480);
-	lab.settings.pmtu_disc = 0;
+	lab.settings.values[SETTING_PMTU_DISC] = 0;
 	datagram(CLIENT, VIP, 4000, 1472, true, 64);
 	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
 	cr_assert_eq(lab.outbox.items[0].head[IPV4_FLAGS] & DF, 0);
@@ -450,7 +450,7 @@ Test(transmit, bypass_where_there_is_no_server)
 	lab.mark = 7;
 	datagram(CLIENT, VIP, 4000, 100, true, 64);
 	cr_assert_eq(lab.verdict.mark, 7 | mark_refuse(LAB_MASK));
-	lab.settings.cache_bypass = 1;
+	lab.settings.values[SETTING_CACHE_BYPASS] = 1;
 	datagram(CLIENT, "127.0.0.1", 4000, 100, true, 64);
 	cr_assert_eq(lab.verdict.mark, 7 | mark_refuse(LAB_MASK), "this machine is no way round");
 	datagram(CLIENT, VIP, 4000, 100, true, 64);
