@@ -91,7 +91,7 @@ unit: $(TESTS) ## unit tests alone
 netns: all ## end-to-end tests in network namespaces alone
 	@B=$(B) bash tests/run-check netns
 vm: deps all ## all end-to-end tests again in a stock Debian kernel under emulation, IPVS beside nfvs (long)
-	@B=$(B) NFVS_VM_ALL=1 bash tests/run-check vm
+	@B=$(B) NFVS_VM_ALL=1 NFVS_SEEDS=$(SEEDS) bash tests/run-check vm
 san: ## unit tests under address and undefined behaviour sanitizers
 	@$(MAKE) --no-print-directory -s B=build/asan SAN="address undefined" CFLAGS="-O1 -g" san-programs
 	@B=$(B) bash tests/run-check san
@@ -168,7 +168,7 @@ $(TESTS): LDLIBS += -lcriterion
 $(FUZZ): LDLIBS += -fsanitize=fuzzer
 $(B)/nfvsd $(B)/nfvsadm $(B)/nfvs-rules $(TESTS) $(STRESS) $(FUZZ) $(TOOLS):
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(B)/lvs/pkt.o $(B)/lvs/csum.o $(B)/lvs/fwd_nat.o $(B)/lvs/tunnel.o $(B)/lvs/fragment.o $(B)/lvs/icmp.o: override CFLAGS += -Wconversion
+$(B)/lvs/pkt.o $(B)/lvs/csum.o $(B)/lvs/crc32c.o $(B)/lvs/nat.o $(B)/lvs/fwd_nat.o $(B)/lvs/tunnel.o $(B)/lvs/fragment.o $(B)/lvs/icmp.o: override CFLAGS += -Wconversion
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<

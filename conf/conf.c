@@ -6,6 +6,7 @@
  * Called at start, for -t, and for a reload on the control thread; works on any.
  */
 #include "conf/conf.h"
+#include "conf/duplicate.h"
 #include "conf/group.h"
 #include "conf/model.h"
 #include "lvs/verdict.h"
@@ -43,8 +44,8 @@ static int services_duplicate(const struct reader *reader, const config_setting_
 	const config_setting_t *at;
 	size_t first, second;
 	struct place place;
-	int ret = model_duplicate(conf->services, conf->services_len, sizeof(*conf->services),
-				  model_compare, &first, &second);
+	int ret = duplicate_find(conf->services, conf->services_len, sizeof(*conf->services),
+				 model_compare, &first, &second);
 
 	if (ret < 0)
 		return error_set(reader->err, ret, "no memory");

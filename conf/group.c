@@ -5,16 +5,24 @@
  * Called by conf.c and model.c; any thread.
  */
 #include "conf/group.h"
+#include "conf/absent.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* Appends to @text, as far as there is room. */
-static void append(char *text, size_t size, const char *separator, const char *more)
-{
-	size_t len = strlen(text);
+#define MORE ", ..."
 
-	snprintf(text + len, size - len, "%s%s", len ? separator : "", more);
+/* Appends to @text; of what is too long for it the first words and an ellipsis. */
+static void append(char *text, size_t size, const char *more)
+{
+	size_t len = strlen(text), end = strlen(MORE);
+
+	if (len >= end && !strcmp(text + len - end, MORE))
+		return;
+	if (len + strlen(more) + 2 * end < size)
+		snprintf(text + len, size - len, "%s%s", len ? ", " : "", more);
+	else
+		snprintf(text + len, size - len, MORE);
 }
 
 /* Names what was probably meant: a similar key, a group that has the key, or else what there is. */
@@ -23,16 +31,19 @@ static int fault_unknown(const struct reader *reader, enum key_group group,
 {
 	const char *name = config_setting_name(at), *where = key_group_name(group);
 	const struct key *nearest = key_nearest(group, name);
-	char owners[64] = "", known[256] = "";
+	char owners[64] = "", known[192] = "";
 
+	if (group == GROUP_DIRECTOR && absent_why(name))
+		return reader_fault(reader, at, "unknown key '%s' (in %s): %s", name, where,
+				    absent_why(name));
 	if (nearest)
 		return reader_fault(reader, at, "unknown key '%s' (in %s); did you mean '%s'?",
 				    name, where, nearest->name);
 	for (size_t i = 0; i < keys_len; i++) {
 		if (!strcmp(keys[i].name, name))
-			append(owners, sizeof(owners), ", ", key_group_name(keys[i].group));
+			append(owners, sizeof(owners), key_group_name(keys[i].group));
 		if (keys[i].group == group)
-			append(known, sizeof(known), ", ", keys[i].name);
+			append(known, sizeof(known), keys[i].name);
 	}
 	if (owners[0])
 		return reader_fault(reader, at, "unknown key '%s' (in %s); it belongs to: %s", name,

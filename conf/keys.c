@@ -21,7 +21,7 @@ static const struct key_word datapath_words[] = {
 	{"auto", 0}, {"packet", 0}, {"flow", WORD_ABSENT}, {NULL, 0}};
 static const struct key_word family_words[] = {{"ipv4", AF_INET}, {"ipv6", AF_INET6}, {NULL, 0}};
 static const struct key_word protocol_words[] = {
-	{"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}, {"sctp", WORD_ABSENT}, {NULL, 0}};
+	{"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}, {"sctp", IPPROTO_SCTP}, {NULL, 0}};
 static const struct key_word method_words[] = {
 	{"nat", FORWARD_NAT},	      {"dr", FORWARD_DR}, {"tun", FORWARD_TUN},
 	{"fullnat", FORWARD_FULLNAT}, {NULL, 0},
@@ -33,10 +33,11 @@ static const struct key_word checksum_words[] = {
 
 const struct key keys[] = {
 	{GROUP_FILE, "director", KEY_GROUP, AT(file_values, director),
-	 .about = "The daemon itself. A change of its keys needs a restart, but for datapath, "
-		  "cache_bypass and pmtu_disc."},
+	 .about = "The daemon itself. A change of its keys needs a restart, but for datapath and "
+		  "those from cache_bypass on, which IPVS has in /proc/sys/net/ipv4/vs; "
+		  "nfvsadm set changes these at run time."},
 	{GROUP_FILE, "timeouts", KEY_GROUP, AT(file_values, timeouts),
-	 .about = "How long a silent connection is remembered."},
+	 .about = "How long a silent connection is remembered, by its state."},
 	{GROUP_FILE, "services", KEY_LIST, AT(file_values, services),
 	 .about = "The virtual services, each a group."},
 
@@ -92,6 +93,77 @@ const struct key keys[] = {
 		 "true: the sender of a packet that must not be cut (DF), and is too large for the "
 		 "tunnel to its server, is told so. false: tunnels cut it. IPv6 packets are never "
 		 "cut."},
+	{GROUP_DIRECTOR, "conn_reuse_mode", KEY_NUMBER, .initial = "1", .max = INT32_MAX,
+	 AT(director_conf, settings[SETTING_CONN_REUSE_MODE]),
+	 .about = "What a new SYN (SCTP: INIT) does to the remembered connection with its "
+		  "addresses and ports, unless a template chose its server. Bits. 0: "
+		  "nothing, it belongs to that one. 1: one that is in TIME_WAIT or CLOSE "
+		  "(SCTP: CLOSED) ends, and a server is chosen anew. 2: likewise, and in "
+		  "FIN_WAIT too where answers are not seen (dr, tun)."},
+	{GROUP_DIRECTOR, "expire_nodest_conn", KEY_BOOL, .initial = "false",
+	 AT(director_conf, settings[SETTING_EXPIRE_NODEST_CONN]),
+	 .about = "true: the connections of a server that is removed end; what still comes "
+		  "for them is judged as new. And a SYN on a connection of a server of "
+		  "weight 0 gets another server. false: their packets are dropped in "
+		  "silence, so that adding the server again revives them."},
+	{GROUP_DIRECTOR, "expire_quiescent_template", KEY_BOOL, .initial = "false",
+	 AT(director_conf, settings[SETTING_EXPIRE_QUIESCENT_TEMPLATE]),
+	 .about = "true: a client of a persistent service no longer keeps a server whose "
+		  "weight is 0."},
+	{GROUP_DIRECTOR, "sloppy_tcp", KEY_BOOL, .initial = "false",
+	 AT(director_conf, settings[SETTING_SLOPPY_TCP]),
+	 .about = "true: any TCP packet but a RST starts a connection, not a SYN alone: for "
+		  "a director that takes over from another."},
+	{GROUP_DIRECTOR, "sloppy_sctp", KEY_BOOL, .initial = "false",
+	 AT(director_conf, settings[SETTING_SLOPPY_SCTP]),
+	 .about = "true: any SCTP packet but an ABORT starts an association, not an INIT "
+		  "alone."},
+	{GROUP_DIRECTOR, "schedule_icmp", KEY_BOOL, .initial = "false",
+	 AT(director_conf, settings[SETTING_SCHEDULE_ICMP]),
+	 .about = "true: an ICMP error about a packet of a service, which belongs to no "
+		  "connection here, is given to a server as the packet inside would be: for "
+		  "clusters of directors."},
+	{GROUP_DIRECTOR, "drop_entry", KEY_NUMBER, .initial = "0", .max = 3,
+	 AT(director_conf, settings[SETTING_DROP_ENTRY]),
+	 .about = "A defence against floods: each second a part of the connections, 1/32, "
+		  "is looked through at random, and those go that are half open (SYN_RECV, "
+		  "SYNACK), or idle for a minute after few packets, and templates whose "
+		  "connections were never established. 0: never. 1: while memory is short "
+		  "(amemthresh), which then turns it into 2 and back. 3: always."},
+	{GROUP_DIRECTOR, "drop_packet", KEY_NUMBER, .initial = "0", .max = 3,
+	 AT(director_conf, settings[SETTING_DROP_PACKET]),
+	 .about = "A defence against floods: drops each N-th packet that would begin a "
+		  "connection. 0, 1, 2, 3: as drop_entry. N is amemthresh / (amemthresh - "
+		  "free memory), or with 3 am_droprate."},
+	{GROUP_DIRECTOR, "secure_tcp", KEY_NUMBER, .initial = "0", .max = 3,
+	 AT(director_conf, settings[SETTING_SECURE_TCP]),
+	 .about = "A defence against floods: a TCP state table that takes a connection for "
+		  "established only after a packet of the server, where its answers are "
+		  "seen. 0, 1, 2, 3: as drop_entry."},
+	{GROUP_DIRECTOR, "am_droprate", KEY_NUMBER, .initial = "10", .max = INT32_MAX,
+	 AT(director_conf, settings[SETTING_AM_DROPRATE]),
+	 .about = "The N of drop_packet = 3; 0: none is dropped."},
+	{GROUP_DIRECTOR, "amemthresh", KEY_NUMBER, .initial = "1024", .max = INT32_MAX,
+	 AT(director_conf, settings[SETTING_AMEMTHRESH]),
+	 .about = "Memory is short when fewer pages of it (getconf PAGESIZE) are free or "
+		  "buffers."},
+	{GROUP_DIRECTOR, "nat_icmp_send", KEY_BOOL, .initial = "false",
+	 AT(director_conf, settings[SETTING_NAT_ICMP_SEND]),
+	 .about = "true: a nat server whose packet belongs to no connection is told so, by "
+		  "port unreachable. false: the packet passes on."},
+	{GROUP_DIRECTOR, "run_estimation", KEY_BOOL, .initial = "true",
+	 AT(director_conf, settings[SETTING_RUN_ESTIMATION]),
+	 .about = "false: no rates are estimated (nfvsadm -L --rate)."},
+	{GROUP_DIRECTOR, "lblc_expiration", KEY_NUMBER, .initial = "86400", .max = DAYS_31,
+	 AT(director_conf, settings[SETTING_LBLC_EXPIRATION]),
+	 .about =
+		 "Seconds after which the scheduler lblc forgets a destination address that nobody "
+		 "asked for. It looks every 30 minutes."},
+	{GROUP_DIRECTOR, "lblcr_expiration", KEY_NUMBER, .initial = "86400", .max = DAYS_31,
+	 AT(director_conf, settings[SETTING_LBLCR_EXPIRATION]),
+	 .about =
+		 "The same for lblcr, which also takes a server away from an address whose servers "
+		 "have not changed for as long."},
 	{GROUP_DIRECTOR, "group", KEY_NAME, .unset = "default: root alone",
 	 AT(director_conf, group), .about = "The group whose members may use the control socket."},
 
@@ -102,6 +174,65 @@ const struct key keys[] = {
 	 .about = "Seconds, of a TCP connection that one side has closed (FIN)."},
 	{GROUP_TIMEOUTS, "udp", KEY_NUMBER, .initial = "300", .min = 1, .max = DAYS_31,
 	 AT(timeouts_spec, udp), .about = "Seconds, of a UDP flow."},
+	{GROUP_TIMEOUTS, "syn_sent", KEY_NUMBER, .initial = "120", .min = 1, .max = DAYS_31,
+	 AT(timeouts_spec, syn_sent),
+	 .about = "Seconds, of a TCP connection that the server opens (SYN_SENT)."},
+	{GROUP_TIMEOUTS, "syn_recv", KEY_NUMBER, .initial = "60", .min = 1, .max = DAYS_31,
+	 AT(timeouts_spec, syn_recv),
+	 .about = "Seconds, of a TCP connection that the client opens (SYN_RECV)."},
+	{GROUP_TIMEOUTS, "time_wait", KEY_NUMBER, .initial = "120", .min = 1, .max = DAYS_31,
+	 AT(timeouts_spec, time_wait),
+	 .about = "Seconds, of a TCP connection that both sides have closed."},
+	{GROUP_TIMEOUTS, "close", KEY_NUMBER, .initial = "10", .min = 1, .max = DAYS_31,
+	 AT(timeouts_spec, close), .about = "Seconds, of a TCP connection that was reset."},
+	{GROUP_TIMEOUTS, "close_wait", KEY_NUMBER, .initial = "60", .min = 1, .max = DAYS_31,
+	 AT(timeouts_spec, close_wait),
+	 .about = "Seconds, of a TCP connection that the client has closed (CLOSE_WAIT)."},
+	{GROUP_TIMEOUTS, "last_ack", KEY_NUMBER, .initial = "30", .min = 1, .max = DAYS_31,
+	 AT(timeouts_spec, last_ack), .about = "Seconds, of a TCP connection in LAST_ACK."},
+	{GROUP_TIMEOUTS, "listen", KEY_NUMBER, .initial = "120", .min = 1, .max = DAYS_31,
+	 AT(timeouts_spec, listen), .about = "Seconds, of a TCP connection in LISTEN."},
+	{GROUP_TIMEOUTS, "synack", KEY_NUMBER, .initial = "120", .min = 1, .max = DAYS_31,
+	 AT(timeouts_spec, synack),
+	 .about = "Seconds, of a TCP connection in SYNACK, which secure_tcp leads into."},
+	{GROUP_TIMEOUTS, "sctp_init1", KEY_NUMBER, .initial = "4", .min = 1, .max = DAYS_31,
+	 AT(timeouts_spec, sctp_init1),
+	 .about = "Seconds, of an SCTP association after the first INIT."},
+	{GROUP_TIMEOUTS, "sctp_init", KEY_NUMBER, .initial = "61", .min = 1, .max = DAYS_31,
+	 AT(timeouts_spec, sctp_init),
+	 .about = "Seconds, of an SCTP association after another INIT."},
+	{GROUP_TIMEOUTS, "sctp_cookie_sent", KEY_NUMBER, .initial = "61", .min = 1, .max = DAYS_31,
+	 AT(timeouts_spec, sctp_cookie_sent),
+	 .about = "Seconds, of an SCTP association in COOKIE_SENT."},
+	{GROUP_TIMEOUTS, "sctp_cookie_replied", KEY_NUMBER, .initial = "61", .min = 1,
+	 .max = DAYS_31, AT(timeouts_spec, sctp_cookie_replied),
+	 .about = "Seconds, of an SCTP association in COOKIE_REPLIED."},
+	{GROUP_TIMEOUTS, "sctp_cookie_wait", KEY_NUMBER, .initial = "61", .min = 1, .max = DAYS_31,
+	 AT(timeouts_spec, sctp_cookie_wait),
+	 .about = "Seconds, of an SCTP association in COOKIE_WAIT."},
+	{GROUP_TIMEOUTS, "sctp_cookie", KEY_NUMBER, .initial = "61", .min = 1, .max = DAYS_31,
+	 AT(timeouts_spec, sctp_cookie), .about = "Seconds, of an SCTP association in COOKIE."},
+	{GROUP_TIMEOUTS, "sctp_cookie_echoed", KEY_NUMBER, .initial = "61", .min = 1,
+	 .max = DAYS_31, AT(timeouts_spec, sctp_cookie_echoed),
+	 .about = "Seconds, of an SCTP association in COOKIE_ECHOED."},
+	{GROUP_TIMEOUTS, "sctp_established", KEY_NUMBER, .initial = "900", .min = 1, .max = DAYS_31,
+	 AT(timeouts_spec, sctp_established),
+	 .about = "Seconds, of an SCTP association that is established."},
+	{GROUP_TIMEOUTS, "sctp_shutdown_sent", KEY_NUMBER, .initial = "61", .min = 1,
+	 .max = DAYS_31, AT(timeouts_spec, sctp_shutdown_sent),
+	 .about = "Seconds, of an SCTP association in SHUTDOWN_SENT."},
+	{GROUP_TIMEOUTS, "sctp_shutdown_received", KEY_NUMBER, .initial = "61", .min = 1,
+	 .max = DAYS_31, AT(timeouts_spec, sctp_shutdown_received),
+	 .about = "Seconds, of an SCTP association in SHUTDOWN_RECEIVED."},
+	{GROUP_TIMEOUTS, "sctp_shutdown_ack_sent", KEY_NUMBER, .initial = "61", .min = 1,
+	 .max = DAYS_31, AT(timeouts_spec, sctp_shutdown_ack_sent),
+	 .about = "Seconds, of an SCTP association in SHUTDOWN_ACK_SENT."},
+	{GROUP_TIMEOUTS, "sctp_rejected", KEY_NUMBER, .initial = "4", .min = 1, .max = DAYS_31,
+	 AT(timeouts_spec, sctp_rejected),
+	 .about = "Seconds, of an SCTP association that was rejected."},
+	{GROUP_TIMEOUTS, "sctp_closed", KEY_NUMBER, .initial = "61", .min = 1, .max = DAYS_31,
+	 AT(timeouts_spec, sctp_closed),
+	 .about = "Seconds, of an SCTP association that is closed."},
 
 	{GROUP_SERVICE, "name", KEY_TEXT, .unset = "default: none", AT(service_values, name),
 	 .about = "What people call it; shown by nfvsadm explain. It need not be unique."},
@@ -161,6 +292,26 @@ const struct key keys[] = {
 	{GROUP_SERVICE, "one_packet", KEY_BOOL, .initial = "false", AT(service_values, one_packet),
 	 .about = "Schedules every datagram anew and remembers none. For UDP, and for "
 		  "firewall-mark services that have UDP."},
+	{GROUP_SERVICE, "limit", KEY_NUMBER, .initial = "0", .max = INT32_MAX,
+	 AT(service_values, limit),
+	 .about = "The most connections that the service has at a time, all its servers together; "
+		  "what comes on top is refused and counted (nfvsadm status: service_full). 0: no "
+		  "limit."},
+	{GROUP_SERVICE, "slow_start", KEY_NUMBER, .initial = "0", .max = SLOW_START_MAX,
+	 AT(service_values, slow_start),
+	 .about =
+		 "Seconds in which a server that comes up (is added, comes back, or had weight 0) "
+		 "grows to its full weight, by a twentieth at a time, if others serve already. "
+		 "Meanwhile all weights of the service are multiplied by 20, which changes no "
+		 "ratio, so that a weight of 1 can grow as well; but with ovf, lblc and lblcr, for "
+		 "which weights are numbers of connections, they grow as whole numbers. Without "
+		 "effect with rr and lc, which do not look at weights, and with dh, sh, mh and "
+		 "maglev, which keep each client's server. 0: at once."},
+	{GROUP_SERVICE, "timeouts", KEY_GROUP, .unset = "default: as all have it",
+	 AT(service_values, timeouts),
+	 .about = "How long a silent connection of this service is remembered: the keys of the "
+		  "outer group timeouts, for the protocols that the service has. Persistence has "
+		  "its own."},
 	{GROUP_SERVICE, "servers", KEY_LIST, .unset = "default: empty", AT(service_values, servers),
 	 .about = "The real servers, each a group. The order counts as that of ipvsadm -a commands "
 		  "would: schedulers meet the last one first."},
@@ -201,6 +352,18 @@ const struct key keys[] = {
 	{GROUP_SERVER, "lower", KEY_NUMBER, .initial = "0", .max = INT32_MAX,
 	 AT(server_values, lower),
 	 .about = "Below this many it gets connections again; 0: three quarters of upper."},
+	{GROUP_SERVER, "limit", KEY_NUMBER, .initial = "0", .max = INT32_MAX,
+	 AT(server_values, limit),
+	 .about = "The most connections that it has at a time, not even exceeded for clients that "
+		  "persistent keeps on it: those are refused and counted (nfvsadm status: "
+		  "server_full). Closed connections count until they are forgotten. 0: no limit."},
+	{GROUP_SERVER, "backup", KEY_BOOL, .initial = "false", AT(server_values, backup),
+	 .about = "true: gets connections only while no server of the service without this has "
+		  "weight. When one has again, clients that persistent kept here go there; "
+		  "connections stay."},
+	{GROUP_SERVER, "slow_start", KEY_NUMBER, .max = SLOW_START_MAX,
+	 .unset = "default: that of the service", AT(server_values, slow_start),
+	 .about = "Seconds in which it grows to its full weight; 0: at once."},
 };
 
 const size_t keys_len = sizeof(keys) / sizeof(keys[0]);
@@ -224,7 +387,17 @@ const struct key *key_find(enum key_group group, const char *name)
 	return NULL;
 }
 
-#define NAME_MAX_LEN 24u /* longer than every key */
+enum setting_id key_setting(const struct key *key)
+{
+	const size_t first = offsetof(struct director_conf, settings);
+
+	if (key->group != GROUP_DIRECTOR || key->offset < first ||
+	    key->offset >= first + sizeof(((struct director_conf *)NULL)->settings))
+		return SETTING_MAX;
+	return (enum setting_id)((key->offset - first) / sizeof(uint32_t));
+}
+
+#define NAME_MAX_LEN 28u /* longer than every key */
 
 static unsigned int least(unsigned int a, unsigned int b, unsigned int c)
 {

@@ -2,6 +2,7 @@
 #ifndef CONF_KEYS_H
 #define CONF_KEYS_H
 
+#include "lvs/settings.h"
 #include "lvs/spec.h"
 
 struct config_setting_t;
@@ -80,13 +81,13 @@ struct tunnel_values {
 struct service_values {
 	char name[SERVICE_NAME_MAX];
 	char scheduler[SCHEDULER_NAME_MAX];
-	uint32_t fwmark, port, persistent, method;
+	uint32_t fwmark, port, persistent, method, limit, slow_start;
 	uint8_t family, protocol;
 	bool one_packet;
 	struct address address;
 	struct mask mask;
 	struct tunnel_values tunnel;
-	const struct config_setting_t *match, *servers;
+	const struct config_setting_t *match, *servers, *timeouts;
 };
 
 struct match_values {
@@ -97,7 +98,8 @@ struct match_values {
 
 struct server_values {
 	struct address address;
-	uint32_t port, weight, method, upper, lower;
+	uint32_t port, weight, method, upper, lower, limit, slow_start;
+	bool backup;
 	struct tunnel_values tunnel;
 };
 
@@ -109,6 +111,9 @@ const char *key_group_name(enum key_group group);
 
 /* The row, or NULL. */
 const struct key *key_find(enum key_group group, const char *name);
+
+/* Which setting a key is, or SETTING_MAX. */
+enum setting_id key_setting(const struct key *key);
 
 /* The row of the key that was most likely meant by @name, or NULL. */
 const struct key *key_nearest(enum key_group group, const char *name);

@@ -5,6 +5,7 @@
  * test; any thread.
  */
 #include "conf/manual.h"
+#include "conf/absent.h"
 #include "conf/keys.h"
 #include "sched/schedulers.h"
 
@@ -115,6 +116,17 @@ static enum key_group marker_group(const char *line)
 	return GROUP_MAX;
 }
 
+static void print_absents(FILE *out)
+{
+	for (size_t i = 0; i < absents_len; i++) {
+		fprintf(out, ".TP\n.B ");
+		print_text(out, absents[i].name);
+		fprintf(out, "\n");
+		print_text(out, absents[i].why);
+		fprintf(out, "\n");
+	}
+}
+
 int manual_expand(FILE *in, FILE *out)
 {
 	enum key_group group;
@@ -124,7 +136,9 @@ int manual_expand(FILE *in, FILE *out)
 
 	while (!ret && getline(&line, &size, in) >= 0) {
 		group = marker_group(line);
-		if (group == GROUP_MAX && !strncmp(line, "@KEYS", 5))
+		if (!strcmp(line, "@ABSENT@\n"))
+			print_absents(out);
+		else if (group == GROUP_MAX && !strncmp(line, "@KEYS", 5))
 			ret = -EINVAL;
 		else if (group == GROUP_MAX)
 			fputs(line, out);

@@ -6,7 +6,9 @@
  * too. Called by conf.c; any thread.
  */
 #include "conf/model.h"
+#include "conf/duplicate.h"
 #include "conf/group.h"
+#include "lvs/timeouts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -162,20 +164,47 @@ static int persistence_read(struct draft *draft)
 	return 0;
 }
 
-static bool may_have_udp(const struct service_spec *spec)
+/* A firewall-mark service without a group may have all. */
+static bool may_have(const struct service_spec *spec, uint8_t protocol)
 {
-	bool udp = spec->key.fwmark && !spec->matches_len;
+	bool may = spec->key.fwmark && !spec->matches_len;
 
 	for (size_t i = 0; i < spec->matches_len; i++)
-		udp |= spec->matches[i].protocol == IPPROTO_UDP;
-	return udp || spec->key.protocol == IPPROTO_UDP;
+		may |= spec->matches[i].protocol == protocol;
+	return may || spec->key.protocol == protocol;
+}
+
+/* What is not in the group stays 0: as all have it. */
+static int timeouts_read(struct draft *draft)
+{
+	const config_setting_t *group = draft->values.timeouts, *at;
+	struct service_spec *spec = &draft->out->spec;
+	struct timeouts_spec values;
+	int ret;
+
+	spec->says |= SAYS_TIMEOUTS;
+	if (!group)
+		return 0;
+	ret = group_read(draft->reader, GROUP_TIMEOUTS, group, &values);
+	for (size_t i = 0; !ret && i < timeout_keys_len; i++) {
+		const struct timeout_key *key = &timeout_keys[i];
+
+		at = group_at(group, key->name);
+		if (!at)
+			continue;
+		if (!may_have(spec, key->protocol))
+			return reader_fault(draft->reader, at, "%s: the service has no %s",
+					    key->name, protocol_name(key->protocol));
+		*timeout_at(&spec->timeouts, key) = timeout_value(&values, key);
+	}
+	return ret;
 }
 
 static int one_packet_read(struct draft *draft)
 {
 	if (!draft->values.one_packet)
 		return 0;
-	if (!may_have_udp(&draft->out->spec))
+	if (!may_have(&draft->out->spec, IPPROTO_UDP))
 		return reader_fault(draft->reader, group_at(draft->at, "one_packet"),
 				    "one_packet: needs UDP, and this service has TCP only");
 	draft->out->spec.flags |= SERVICE_ONEPACKET;
@@ -325,6 +354,10 @@ static int server_read(struct draft *draft, const config_setting_t *at, struct d
 	if (values.lower > values.upper)
 		return reader_fault(draft->reader, group_at(at, "lower"),
 				    "lower: %u is above upper, %u", values.lower, values.upper);
+	if (values.limit && values.limit < values.upper)
+		return reader_fault(draft->reader, group_at(at, "upper"),
+				    "upper: %u is never reached, for the limit is %u", values.upper,
+				    values.limit);
 	*out = (struct dest_spec){
 		.af = values.address.af,
 		.method = method,
@@ -332,6 +365,11 @@ static int server_read(struct draft *draft, const config_setting_t *at, struct d
 		.weight = (int32_t)values.weight,
 		.upper = values.upper,
 		.lower = values.lower,
+		.limit = values.limit,
+		.slow_start = values.slow_start,
+		.backup = values.backup,
+		.says = SAYS_LIMIT | SAYS_BACKUP |
+			(group_at(at, "slow_start") ? SAYS_SLOW_START : 0),
 		.addr = values.address.addr,
 	};
 	return server_tunnel_read(draft, at, &values.tunnel, out);
@@ -355,8 +393,8 @@ static int servers_duplicate(struct draft *draft)
 	char text[ADDR_STRLEN];
 	struct place place;
 	size_t first, second;
-	int ret = model_duplicate(out->servers, out->servers_len, sizeof(*out->servers),
-				  compare_servers, &first, &second);
+	int ret = duplicate_find(out->servers, out->servers_len, sizeof(*out->servers),
+				 compare_servers, &first, &second);
 
 	if (ret < 0)
 		return no_memory(draft);
@@ -401,6 +439,9 @@ int model_read(const struct reader *reader, const struct director_conf *director
 	out->line = source_place(reader->source, config_setting_source_line(at)).line;
 	memcpy(out->spec.name, draft.values.name, sizeof(out->spec.name));
 	memcpy(out->spec.scheduler, draft.values.scheduler, sizeof(out->spec.scheduler));
+	out->spec.limit = draft.values.limit;
+	out->spec.slow_start = draft.values.slow_start;
+	out->spec.says = SAYS_LIMIT | SAYS_SLOW_START;
 	ret = draft.values.fwmark ? key_by_mark(&draft) : key_by_address(&draft);
 	if (!ret)
 		ret = matches_read(&draft);
@@ -408,6 +449,8 @@ int model_read(const struct reader *reader, const struct director_conf *director
 		ret = persistence_read(&draft);
 	if (!ret)
 		ret = one_packet_read(&draft);
+	if (!ret)
+		ret = timeouts_read(&draft);
 	/* Before the servers, lest the first of them be blamed for it. */
 	if (!ret && draft.values.method == FORWARD_TUN)
 		ret = service_tunnel_judge(&draft);
@@ -438,38 +481,4 @@ int model_compare(const void *service_a, const void *service_b)
 	if (a->port != b->port)
 		return (int)ntohs(a->port) - (int)ntohs(b->port);
 	return addr_compare(&a->addr, &b->addr);
-}
-
-/* Pointers into the array by what they point to, then by place. */
-static int compare_pointers(const void *a, const void *b, void *compare)
-{
-	const void *x = *(const void *const *)a, *y = *(const void *const *)b;
-	int (*items)(const void *, const void *) = *(int (**)(const void *, const void *))compare;
-	int ret = items(x, y);
-
-	return ret ? ret : (x > y) - (x < y);
-}
-
-int model_duplicate(const void *items, size_t len, size_t size,
-		    int (*compare)(const void *, const void *), size_t *first, size_t *second)
-{
-	const char **index = calloc(len + 1, sizeof(*index)), *base = items;
-	size_t at;
-	int found = 0;
-
-	if (!index)
-		return -ENOMEM;
-	for (size_t i = 0; i < len; i++)
-		index[i] = base + i * size;
-	qsort_r(index, len, sizeof(*index), compare_pointers, &compare);
-	for (size_t i = 1; i < len; i++) {
-		at = (size_t)(index[i] - base) / size;
-		if (compare(index[i - 1], index[i]) || (found && at > *second))
-			continue;
-		found = 1;
-		*first = (size_t)(index[i - 1] - base) / size;
-		*second = at;
-	}
-	free(index);
-	return found;
 }

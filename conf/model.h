@@ -13,14 +13,7 @@ int model_read(const struct reader *reader, const struct director_conf *director
 
 void model_free(struct service_conf *service);
 
-/*
- * Looks for two equal items in an array, by @compare. Returns false if there are none; else the
- * earliest item that repeats an earlier one. -ENOMEM. @second, @first: their indexes.
- */
-int model_duplicate(const void *items, size_t len, size_t size,
-		    int (*compare)(const void *, const void *), size_t *first, size_t *second);
-
-/* The order of services by key, for model_duplicate(). */
+/* The order of services by key, for duplicate_find(). */
 int model_compare(const void *service_a, const void *service_b);
 
 #endif

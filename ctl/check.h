@@ -16,6 +16,7 @@ struct check_vip {
 	bool used;  /* a packet for it has come */
 	bool local; /* it is this machine's */
 	bool nat;   /* some server of its services is a NAT server */
+	bool given; /* some other machine is given its packets as they are: dr, tun */
 	struct interfaces around;
 };
 

@@ -2,14 +2,15 @@
 /*
  * Questions about kernel settings. Only NAT needs any, as only its packets are routed by the
  * kernel: they must be forwarded, senders must not be told a shorter way, and rp_filter must let
- * them in. nfvsadm.
+ * them in. A machine that forwards must keep its own default route. nfvsadm.
  */
 #include "ctl/check.h"
+#include "ctl/uplink.h"
 #include "lib/sysctl.h"
 
 #include <string.h>
 
-/* The setting must be @wanted; @why goes on the sentence that says what it is. */
+/* The setting must be @wanted, where 1 is on; @why goes on the sentence that says what it is. */
 static void need(struct check *check, const char *question, const char *name, int wanted,
 		 const char *why)
 {
@@ -17,7 +18,7 @@ static void need(struct check *check, const char *question, const char *name, in
 
 	if (value < 0)
 		return;
-	if (!value == !wanted)
+	if (wanted > 1 ? value == wanted : !value == !wanted)
 		findings_add(&check->findings, FINDING_OK, question, "%s is %d", name, value);
 	else
 		finding_fix(findings_add(&check->findings, FINDING_PROBLEM, question,
@@ -69,8 +70,37 @@ static void ask_nat(struct check *check, const struct check_vip *vip, const stru
 	ask_redirects(check, vip, server);
 }
 
+/* Does this machine forward IPv6, or will it? */
+static bool forwards(const struct check *check)
+{
+	for (size_t i = 0; i < check->table.dests_len; i++) {
+		const struct dest_spec *spec = &check->table.dests[i].spec;
+
+		if (spec->af == AF_INET6 && spec->method == FORWARD_NAT)
+			return true;
+	}
+	return sysctl_number("net/ipv6/conf/all/forwarding") > 0;
+}
+
+static void ask_uplinks(struct check *check)
+{
+	char name[SYSCTL_NAME_MAX];
+	struct interfaces uplinks;
+
+	if (!forwards(check))
+		return;
+	uplinks_advertised(&uplinks);
+	for (size_t i = 0; i < uplinks.len; i++) {
+		snprintf(name, sizeof(name), "net/ipv6/conf/%s/accept_ra", uplinks.names[i]);
+		need(check, "forwarding", name, 2,
+		     "with forwarding of IPv6 router advertisements are ignored, and the default "
+		     "route that came by one is lost");
+	}
+}
+
 void check_system(struct check *check)
 {
+	ask_uplinks(check); /* first, as a default route does not come back by itself */
 	check_each(check, ask_nat);
 }
 

@@ -81,6 +81,34 @@ static void ask_routed(struct check *check, const struct check_vip *vip)
 			     text);
 }
 
+/* What this machine sends to an address of its own it sends from there too, and servers that have
+ * the address drop what claims to come from themselves. If the sender binds another address, it is
+ * this machine that drops the answers (of IPv4), for the same reason. One line tells of all. */
+static void ask_own_clients(struct check *check)
+{
+	const struct check_vip *first = NULL;
+	char text[ADDR_STRLEN], more[48] = "";
+	size_t vips = 0;
+
+	for (size_t i = 0; i < check->vips_len; i++) {
+		if (!check->vips[i].local || !check->vips[i].given)
+			continue;
+		vips++;
+		if (!first)
+			first = &check->vips[i];
+	}
+	if (!first)
+		return;
+	if (vips > 1)
+		snprintf(more, sizeof(more), " (and %zu more)", vips - 1);
+	findings_add(
+		&check->findings, FINDING_NOTE, "own-clients",
+		"programs on this machine that ask virtual address %s%s get no answer from its "
+		"dr and tun servers, which have it as this machine has: use method nat or "
+		"fullnat for them, or have it on no interface, only routed here",
+		addr_format(text, first->af, &first->addr), more);
+}
+
 void check_vips(struct check *check)
 {
 	for (size_t i = 0; i < check->vips_len; i++) {
@@ -91,4 +119,5 @@ void check_vips(struct check *check)
 		if (!vip->around.len)
 			ask_routed(check, vip);
 	}
+	ask_own_clients(check);
 }

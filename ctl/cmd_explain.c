@@ -3,6 +3,7 @@
  * nfvsadm explain: why a flow goes where it goes. The daemon decides as for a packet, on copies of
  * what would move; this is how it is told. nfvsadm.
  */
+#include "ctl/format.h"
 #include "ctl/row.h"
 #include "ctl/text.h"
 #include "ctl/word.h"
@@ -58,7 +59,7 @@ static int read_question(int argc, const char *const *argv, struct question *que
 		return word_misused(argv[0]);
 	protocol = protocol_parse(argv[at]);
 	if (protocol < 0)
-		return session_fail("'%s' is no protocol (tcp, udp)", argv[at]);
+		return session_fail("'%s' is no protocol (tcp, udp, sctp)", argv[at]);
 	flow->protocol = (uint8_t)protocol;
 	ret = read_end(argv[at + 1], flow->protocol, &flow->af, &flow->saddr, &flow->sport);
 	if (!ret)
@@ -127,7 +128,7 @@ static void print_why(const json_t *found)
 static void print_service(const json_t *found)
 {
 	const json_t *json = json_object_get(found, "service");
-	char key[SERVICE_KEY_STRLEN];
+	char key[SERVICE_KEY_STRLEN], flags[SCHED_FLAGS_STRLEN];
 	struct service_spec spec;
 	struct error err;
 
@@ -143,17 +144,20 @@ static void print_service(const json_t *found)
 	       spec.name[0] ? " \"" : "", spec.name, spec.name[0] ? "\"" : "");
 	print_why(found);
 	printf("\nscheduler   %s", spec.scheduler);
+	if (*format_sched_flags(flags, &spec))
+		printf(" (%s)", flags);
 	if (spec.flags & SERVICE_PERSISTENT)
 		printf(", persistent for %u s", spec.timeout);
 	puts(spec.flags & SERVICE_ONEPACKET ? ", one packet a connection" : "");
+	printf("            %s\n", text(found, "about"));
 	free(spec.matches);
 }
 
-static void print_decision(const json_t *found)
+/* What becomes of it: @found, or its "anew". */
+static void print_decision(const json_t *found, const json_t *conn)
 {
 	const json_t *server = json_object_get(found, "server");
 	const json_t *template = json_object_get(found, "template");
-	const json_t *conn = json_object_get(found, "connection");
 	const char *decision = text(found, "decision");
 	char end[ADDR_STRLEN] = "";
 
@@ -167,51 +171,136 @@ static void print_decision(const json_t *found)
 		       text(template, "source"), (int64_t)number(template, "expires"));
 	else if (!strcmp(decision, "scheduler"))
 		printf("it goes to %s: the scheduler's choice now\n", end);
+	else if (!strcmp(decision, "bypassed"))
+		puts("no server is usable: it goes on to where the client sent it (cache_bypass), "
+		     "unless that is this machine");
 	else if (!strcmp(decision, "dropped"))
 		printf("it is dropped: server %s of its connection was removed\n", end);
+	else if (!strcmp(decision, "reset"))
+		printf("it is reset: its connection to %s was killed\n", end);
 	else if (!strcmp(decision, "refused"))
 		puts("it is refused with ICMP port unreachable: no server is usable");
+	else if (!strcmp(decision, "service-full"))
+		puts("it is refused with ICMP port unreachable: limit reached, that of the "
+		     "service");
+	else if (!strcmp(decision, "server-full"))
+		printf("it is refused with ICMP port unreachable: limit reached, that of %s, to "
+		       "which client %s belongs by persistence\n",
+		       end, text(template, "source"));
 	else
 		puts("it passes on, as if nfvs were not there");
 }
 
-static const char *remark(const json_t *candidate)
+static void print_fact(const json_t *fact)
 {
-	const json_t *server = json_object_get(candidate, "server");
+	char end[ADDR_STRLEN];
 
-	if (!number(server, "weight"))
+	if (json_is_integer(fact))
+		printf("%" PRId64, (int64_t)json_integer_value(fact));
+	else if (json_is_boolean(fact))
+		printf("%s", json_is_true(fact) ? "yes" : "no");
+	else if (json_is_object(fact))
+		printf("%s", end_text(end, fact, "address", fact, "port"));
+	else
+		printf("none");
+}
+
+/* What the scheduler goes by, in its order. */
+static void print_facts(const json_t *found)
+{
+	const char *title = "it goes by", *name;
+	json_t *facts = json_object_get(found, "facts"), *fact;
+
+	json_object_foreach (facts, name, fact) {
+		printf("%-12s", title);
+		for (const char *c = name; *c; c++)
+			putchar(*c == '-' ? ' ' : *c);
+		printf(": ");
+		print_fact(fact);
+		putchar('\n');
+		title = "";
+	}
+}
+
+/* Why a server gets nothing new, say. */
+static const char *remark(const json_t *candidate, bool chosen)
+{
+	static const struct {
+		const char *name, *text;
+	} remarks[] = {
+		{"draining", "draining: nothing new"},
+		{"stands_back", "backup, stands back"},
+		{"full", "limit reached: nothing new until it has fewer connections"},
+		{"overloaded", "overloaded: nothing new until it has fewer connections"},
+	};
+
+	/* lblc keeps to a server that is. */
+	if (chosen && json_is_true(json_object_get(candidate, "overloaded")))
+		return "overloaded";
+
+	for (size_t i = 0; i < sizeof(remarks) / sizeof(remarks[0]); i++)
+		if (json_is_true(json_object_get(candidate, remarks[i].name)))
+			return remarks[i].text;
+	if (!number(json_object_get(candidate, "server"), "weight"))
 		return "weight 0: nothing new";
-	if (json_is_true(json_object_get(candidate, "overloaded")))
-		return "overloaded: nothing new until it has fewer connections";
-	return "";
+	return json_is_true(json_object_get(candidate, "slow_start")) ? "slow start" : "";
+}
+
+/* While some server of the service is in its slow start, what the weights count as. */
+static bool weights_differ(const json_t *rows)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (rows, i, row)
+		if (number(row, "effective_weight") !=
+		    number(json_object_get(row, "server"), "weight"))
+			return true;
+	return false;
+}
+
+static void print_candidate(const json_t *row, bool chosen, bool differ, bool loads)
+{
+	const json_t *server = json_object_get(row, "server");
+	const char *note = remark(row, chosen);
+	char end[ADDR_STRLEN];
+
+	printf("%s %-30s %-7s %10" PRId64, chosen ? ">" : " ",
+	       end_text(end, server, "address", server, "port"), text(server, "method"),
+	       (int64_t)number(server, "weight"));
+	if (differ)
+		printf(" %10" PRId64, (int64_t)number(row, "effective_weight"));
+	printf(" %8" PRId64 " %8" PRId64, (int64_t)number(row, "active"),
+	       (int64_t)number(row, "inactive"));
+	if (loads)
+		printf(" %10" PRId64, (int64_t)number(row, "load"));
+	printf("%s%s\n", *note ? "  " : "", note);
 }
 
 static void print_candidates(const json_t *found)
 {
 	const json_t *rows = json_object_get(found, "candidates"), *row;
 	const json_t *chosen = json_object_get(found, "server");
+	const char *load = text(found, "load_name");
+	bool differ = weights_differ(rows);
 	size_t i;
 
 	if (!json_array_size(rows))
 		return;
-	printf("\n  %-30s %-6s %10s %8s %8s %10s\n", "servers, newest first", "method", "weight",
-	       "active", "inactive", "overhead");
-	json_array_foreach (rows, i, row) {
-		const json_t *server = json_object_get(row, "server");
-		char end[ADDR_STRLEN];
-
-		printf("%s %-30s %-6s %10" PRId64 " %8" PRId64 " %8" PRId64 " %10" PRId64 "%s%s\n",
-		       chosen && json_equal(server, chosen) ? ">" : " ",
-		       end_text(end, server, "address", server, "port"), text(server, "method"),
-		       (int64_t)number(server, "weight"), (int64_t)number(row, "active"),
-		       (int64_t)number(row, "inactive"), (int64_t)number(row, "overhead"),
-		       *remark(row) ? "  " : "", remark(row));
-	}
+	printf("\n  %-30s %-7s %10s", "servers, newest first", "method", "weight");
+	if (differ)
+		printf(" %10s", "counts as");
+	printf(" %8s %8s", "active", "inactive");
+	printf(*load ? " %10s\n" : "%s\n", load);
+	json_array_foreach (rows, i, row)
+		print_candidate(row, chosen && json_equal(json_object_get(row, "server"), chosen),
+				differ, *load);
 }
 
 static void print_found(const json_t *found)
 {
 	const json_t *flow = json_object_get(found, "flow");
+	const json_t *anew = json_object_get(found, "anew");
 	char source[ADDR_STRLEN], destination[ADDR_STRLEN];
 
 	printf("%s %s -> %s\n", text(flow, "protocol"),
@@ -219,7 +308,12 @@ static void print_found(const json_t *found)
 	       end_text(destination, flow, "destination", flow, "dport"));
 	print_service(found);
 	printf("decision    ");
-	print_decision(found);
+	print_decision(found, json_object_get(found, "connection"));
+	if (anew) {
+		printf("opened anew ");
+		print_decision(anew, NULL);
+	}
+	print_facts(found);
 	print_candidates(found);
 }
 

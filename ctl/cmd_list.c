@@ -43,6 +43,8 @@ static enum list_format list_format(const struct command *command)
 {
 	if (command_has(command, OPTION_STATS))
 		return LIST_STATS;
+	if (command_has(command, OPTION_RATE))
+		return LIST_RATE;
 	if (command_has(command, OPTION_THRESHOLDS))
 		return LIST_THRESHOLDS;
 	if (command_has(command, OPTION_PERSISTENT_CONN))
@@ -60,7 +62,8 @@ static int list_services(struct session *session, const struct command *command)
 		.exact = command_has(command, OPTION_EXACT),
 	};
 	struct table table = {0};
-	int ret = fetch_table(session, command, format.list == LIST_STATS, &table);
+	bool counted = format.list == LIST_STATS || format.list == LIST_RATE;
+	int ret = fetch_table(session, command, counted, &table);
 
 	if (!ret) {
 		if (!command_has(command, OPTION_SERVICE))
@@ -166,10 +169,5 @@ int run_list(struct session *session, const struct command *command)
 	/* No line for each synchronisation daemon that runs, for none can. */
 	if (!command_has(command, OPTION_SERVICE) && command_has(command, OPTION_DAEMON))
 		return EXIT_SUCCESS;
-	if (command_has(command, OPTION_RATE) && !command_has(command, OPTION_STATS)) {
-		session->ended = true;
-		return session_fail("--rate: this version of nfvs counts, but does not estimate "
-				    "rates (see --stats)");
-	}
 	return list_services(session, command);
 }

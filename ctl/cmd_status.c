@@ -3,6 +3,7 @@
  * nfvsadm status: what the daemon says of itself, for people, or as it came for programs. The text
  * shows what is there and no counter that is zero, so that trouble stands out. nfvsadm.
  */
+#include "ctl/drained.h"
 #include "ctl/word.h"
 
 #include <inttypes.h>
@@ -76,6 +77,18 @@ static void print_head(const json_t *status)
 	       (int64_t)number(status, "connections"));
 }
 
+static void print_drains(const json_t *drains)
+{
+	char line[DRAIN_LINE_MAX];
+	const json_t *drain;
+	size_t i;
+
+	if (json_array_size(drains))
+		puts("\nservers drained");
+	json_array_foreach (drains, i, drain)
+		printf("  %s\n", drain_format(line, drain));
+}
+
 static void print_queues(const json_t *queues)
 {
 	const json_t *queue;
@@ -133,6 +146,7 @@ int status_main(struct session *session, int argc, const char *const *argv)
 		word_print_json(status);
 	} else {
 		print_head(status);
+		print_drains(json_object_get(status, "drains"));
 		print_queues(json_object_get(status, "queues"));
 		print_reasons("packets dropped, by reason", json_object_get(status, "drops"));
 		print_reasons("packets passed on unchanged, by reason",

@@ -137,7 +137,7 @@ static const struct sched_flag {
 	{"flag-1", NULL, SERVICE_SCHED1},  {"flag-2", NULL, SERVICE_SCHED2},
 	{"flag-3", NULL, SERVICE_SCHED3},  {"sh-fallback", "sh", SERVICE_SCHED1},
 	{"sh-port", "sh", SERVICE_SCHED2}, {"mh-fallback", "mh", SERVICE_SCHED1},
-	{"mh-port", "mh", SERVICE_SCHED2},
+	{"mh-port", "mh", SERVICE_SCHED2}, {"maglev-port", "maglev", SERVICE_SCHED2},
 };
 
 static int read_sched_flag(struct parser *parser, const char *name)

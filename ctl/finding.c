@@ -12,10 +12,8 @@
 #include <string.h>
 
 static const char *const kind_names[FINDING_MAX] = {
-	[FINDING_PROBLEM] = "problem",
-	[FINDING_HINT] = "hint",
-	[FINDING_UNASKED] = "not asked",
-	[FINDING_OK] = "ok",
+	[FINDING_PROBLEM] = "problem", [FINDING_HINT] = "hint", [FINDING_UNASKED] = "not asked",
+	[FINDING_NOTE] = "note",       [FINDING_OK] = "ok",
 };
 
 static bool known(const struct findings *findings, const char *text)

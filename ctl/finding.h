@@ -12,6 +12,7 @@ enum finding_kind {
 	FINDING_PROBLEM, /* it will not work so */
 	FINDING_HINT,	 /* it may be meant so */
 	FINDING_UNASKED, /* it could not be found out */
+	FINDING_NOTE,	 /* a limit of what was chosen */
 	FINDING_OK,
 	FINDING_MAX
 };

@@ -28,6 +28,9 @@ void format_titles(FILE *out, const struct format *format)
 		[LIST_STATS] = "Prot LocalAddress:Port               Conns   InPkts  OutPkts  "
 			       "InBytes OutBytes\n"
 			       "  -> RemoteAddress:Port\n",
+		[LIST_RATE] = "Prot LocalAddress:Port                 CPS    InPPS   OutPPS    "
+			      "InBPS   OutBPS\n"
+			      "  -> RemoteAddress:Port\n",
 		[LIST_THRESHOLDS] = "Prot LocalAddress:Port            Uthreshold Lthreshold "
 				    "ActiveConn InActConn \n"
 				    "  -> RemoteAddress:Port\n",
@@ -79,13 +82,13 @@ static void service_title(char buf[ENDPOINT_STRLEN + 8], bool numeric,
 		buf[SERVICE_WIDTH] = '\0';
 }
 
-/* Writes "sh-fallback,sh-port" into @buf. */
-static const char *sched_flags_text(char buf[64], const struct service_spec *spec)
+const char *format_sched_flags(char buf[SCHED_FLAGS_STRLEN], const struct service_spec *spec)
 {
 	static const uint32_t bits[] = {SERVICE_SCHED1, SERVICE_SCHED2, SERVICE_SCHED3};
 	static const char *const plain[] = {"flag-1", "flag-2", "flag-3"};
 	static const char *const of_sh[] = {"sh-fallback", "sh-port", "flag-3"};
 	static const char *const of_mh[] = {"mh-fallback", "mh-port", "flag-3"};
+	static const char *const of_maglev[] = {"flag-1", "maglev-port", "flag-3"};
 	const char *const *names = plain;
 	size_t len = 0;
 
@@ -93,11 +96,13 @@ static const char *sched_flags_text(char buf[64], const struct service_spec *spe
 		names = of_sh;
 	else if (!strcmp(spec->scheduler, "mh"))
 		names = of_mh;
+	else if (!strcmp(spec->scheduler, "maglev"))
+		names = of_maglev;
 	buf[0] = '\0';
 	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
 		if (spec->flags & bits[i])
-			len += (size_t)snprintf(buf + len, 64 - len, "%s%s", len ? "," : "",
-						names[i]);
+			len += (size_t)snprintf(buf + len, SCHED_FLAGS_STRLEN - len, "%s%s",
+						len ? "," : "", names[i]);
 	return buf;
 }
 
@@ -138,6 +143,16 @@ static void print_large(FILE *out, uint64_t number, bool exact)
 	}
 }
 
+/* Connections and packets are never shortened, and pad to eight columns behind a blank. */
+static void print_rates(FILE *out, const struct counters *rates, bool exact)
+{
+	fprintf(out, " %8" PRIu64 " %8" PRIu64 " %8" PRIu64, rates->conns, rates->in_pkts,
+		rates->out_pkts);
+	print_large(out, rates->in_bytes, exact);
+	print_large(out, rates->out_bytes, exact);
+	fputc('\n', out);
+}
+
 static void print_counters(FILE *out, const struct counters *counters, bool exact)
 {
 	print_large(out, counters->conns, exact);
@@ -159,8 +174,13 @@ void format_service(FILE *out, const struct format *format, const struct service
 		print_counters(out, &row->counters, format->exact);
 		return;
 	}
+	if (format->list == LIST_RATE) {
+		fprintf(out, "%-33s", title);
+		print_counters(out, &row->rates, format->exact);
+		return;
+	}
 	fprintf(out, "%s %s", title, spec->scheduler);
-	if (sched_flags_text(flags, spec)[0])
+	if (format_sched_flags(flags, spec)[0])
 		fprintf(out, " (%s)", flags);
 	if (spec->flags & SERVICE_PERSISTENT) {
 		fprintf(out, " persistent %u", spec->timeout);
@@ -216,6 +236,9 @@ void format_dest(FILE *out, const struct format *format, const struct service_ro
 	case LIST_STATS:
 		print_counters(out, &row->counters, format->exact);
 		return;
+	case LIST_RATE:
+		print_rates(out, &row->rates, format->exact);
+		return;
 	case LIST_THRESHOLDS:
 		fprintf(out, " %-10u %-10u", row->spec.upper, row->spec.lower);
 		break;
@@ -266,7 +289,7 @@ void format_save_service(FILE *out, bool numeric, const struct service_spec *spe
 	}
 	if (spec->flags & SERVICE_ONEPACKET)
 		fputs(" -o", out);
-	if (sched_flags_text(flags, spec)[0])
+	if (format_sched_flags(flags, spec)[0])
 		fprintf(out, " -b %s", flags);
 	fputc('\n', out);
 }

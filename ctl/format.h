@@ -11,6 +11,7 @@
 enum list_format {
 	LIST_PLAIN,
 	LIST_STATS,
+	LIST_RATE,
 	LIST_THRESHOLDS,
 	LIST_PERSISTENT_CONN,
 	LIST_TUN_INFO,
@@ -22,6 +23,11 @@ struct format {
 	bool numeric; /* no names for addresses and ports */
 	bool exact;   /* large numbers in full */
 };
+
+#define SCHED_FLAGS_STRLEN 64
+
+/* "sh-fallback,sh-port", or "". Returns @buf. */
+const char *format_sched_flags(char buf[SCHED_FLAGS_STRLEN], const struct service_spec *spec);
 
 /* The line over a list of all services; the two lines over any list of services. */
 void format_banner(FILE *out);

@@ -6,6 +6,7 @@
  */
 #include "ctl/proto.h"
 #include "ctl/reader.h"
+#include "lvs/timeouts.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ json_t *text_to_json(const char *text)
 	return json;
 }
 
-static json_t *addr_to_json(uint8_t af, const union addr *addr)
+json_t *addr_to_json(uint8_t af, const union addr *addr)
 {
 	char text[ADDR_STRLEN];
 
@@ -80,7 +81,6 @@ json_t *key_to_json(const struct service_key *key)
 	return complete(json, json ? put_key(json, key) : -1);
 }
 
-/* SCTP can be named here, so that "no such service" is the answer to a question about one. */
 static bool read_protocol(struct reader *reader, const char *name, uint8_t *out)
 {
 	char text[16];
@@ -88,7 +88,7 @@ static bool read_protocol(struct reader *reader, const char *name, uint8_t *out)
 
 	if (!reader_string(reader, name, text, sizeof(text)))
 		return false;
-	protocol = strcmp(text, "sctp") ? protocol_parse(text) : IPPROTO_SCTP;
+	protocol = protocol_parse(text);
 	if (protocol < 0) {
 		reader_fail(reader, "'%s' must be tcp, udp or sctp", name);
 		return false;
@@ -287,6 +287,12 @@ json_t *service_to_json(const struct service_spec *spec)
 		failed |= json_object_set_new(json, "flags", flags_to_json(spec->flags));
 	if (spec->matches_len)
 		failed |= json_object_set_new(json, "match", matches_to_json(spec));
+	if (timeouts_any(&spec->timeouts))
+		failed |= json_object_set_new(json, "timeouts", timeouts_to_json(&spec->timeouts));
+	if (spec->limit)
+		failed |= json_object_set_new(json, "limit", number(spec->limit));
+	if (spec->slow_start)
+		failed |= json_object_set_new(json, "slow_start", number(spec->slow_start));
 	return complete(json, failed);
 }
 
@@ -311,121 +317,19 @@ int service_from_json(const json_t *json, struct service_spec *out, struct error
 	spec.flags |= onepacket ? SERVICE_ONEPACKET : 0;
 	read_flags(&reader, &spec.flags);
 	read_matches(&reader, &spec);
+	if (reader_u32(&reader, "limit", INT32_MAX, &spec.limit))
+		spec.says |= SAYS_LIMIT;
+	if (reader_u32(&reader, "slow_start", SLOW_START_MAX, &spec.slow_start))
+		spec.says |= SAYS_SLOW_START;
+	if (reader_get(&reader, "timeouts") && !reader.ret) {
+		reader.ret =
+			timeouts_from_json(reader_get(&reader, "timeouts"), &spec.timeouts, err);
+		spec.says |= SAYS_TIMEOUTS;
+	}
 	if (reader_close(&reader)) {
 		free(spec.matches);
 		return reader.ret;
 	}
-	*out = spec;
-	return 0;
-}
-
-static int put_tunnel(json_t *json, const struct tunnel *tunnel)
-{
-	int failed =
-		json_object_set_new(json, "tunnel", json_string(tunnel_type_name(tunnel->type)));
-
-	if (tunnel->type == TUNNEL_GUE)
-		failed |= json_object_set_new(json, "tunnel_port", number(ntohs(tunnel->port)));
-	if (tunnel->type != TUNNEL_IPIP)
-		failed |= json_object_set_new(json, "tunnel_checksum",
-					      json_string(tunnel_checksum_name(tunnel->flags)));
-	return failed;
-}
-
-json_t *dest_to_json(const struct dest_spec *spec)
-{
-	json_t *json =
-		json_pack("{s:o, s:i, s:s, s:I, s:I, s:I}", "address",
-			  addr_to_json(spec->af, &spec->addr), "port", ntohs(spec->port), "method",
-			  forward_method_name(spec->method), "weight", (json_int_t)spec->weight,
-			  "upper", (json_int_t)spec->upper, "lower", (json_int_t)spec->lower);
-
-	if (!json || spec->method != FORWARD_TUN)
-		return json;
-	return complete(json, put_tunnel(json, &spec->tunnel));
-}
-
-static void read_method(struct reader *reader, enum forward_method *out)
-{
-	char text[16];
-
-	if (!reader_string(reader, "method", text, sizeof(text)))
-		return;
-	for (unsigned int i = 0; i < FORWARD_MAX; i++) {
-		if (!strcmp(text, forward_method_name(i))) {
-			*out = i;
-			return;
-		}
-	}
-	reader_fail(reader, "'method' must be nat, dr, tun or fullnat");
-}
-
-static void read_tunnel_type(struct reader *reader, uint8_t *out)
-{
-	char text[8];
-
-	if (!reader_string(reader, "tunnel", text, sizeof(text)))
-		return;
-	for (unsigned int i = 0; i < TUNNEL_MAX; i++) {
-		if (!strcmp(text, tunnel_type_name(i))) {
-			*out = (uint8_t)i;
-			return;
-		}
-	}
-	reader_fail(reader, "'tunnel' must be ipip, gue or gre");
-}
-
-static void read_tunnel_checksum(struct reader *reader, uint8_t *out)
-{
-	static const uint8_t known[] = {0, TUNNEL_CSUM, TUNNEL_REMCSUM};
-	char text[8];
-
-	if (!reader_string(reader, "tunnel_checksum", text, sizeof(text)))
-		return;
-	for (size_t i = 0; i < sizeof(known); i++) {
-		if (!strcmp(text, tunnel_checksum_name(known[i]))) {
-			*out = known[i];
-			return;
-		}
-	}
-	reader_fail(reader, "'tunnel_checksum' must be none, full or remote");
-}
-
-static void read_tunnel(struct reader *reader, struct dest_spec *spec)
-{
-	struct tunnel *tunnel = &spec->tunnel;
-	const char *fault, *why;
-
-	if (spec->method != FORWARD_TUN)
-		return;
-	read_tunnel_type(reader, &tunnel->type);
-	reader_port(reader, "tunnel_port", &tunnel->port);
-	read_tunnel_checksum(reader, &tunnel->flags);
-	fault = tunnel_fault(tunnel, &why);
-	if (fault && !reader->ret)
-		reader_fail(reader, "'%s': %s", fault, why);
-}
-
-int dest_from_json(const json_t *json, struct dest_spec *out, struct error *err)
-{
-	struct dest_spec spec = {.method = FORWARD_NAT};
-	uint64_t weight = 1, upper = 0, lower = 0;
-	struct reader reader;
-
-	reader_open(&reader, json, "server", err);
-	reader_need(&reader, "address");
-	reader_addr(&reader, "address", &spec.af, &spec.addr);
-	reader_port(&reader, "port", &spec.port);
-	read_method(&reader, &spec.method);
-	read_tunnel(&reader, &spec);
-	reader_uint(&reader, "weight", 0, INT32_MAX, &weight);
-	reader_uint(&reader, "upper", 0, UINT32_MAX, &upper);
-	reader_uint(&reader, "lower", 0, UINT32_MAX, &lower);
-	if (reader_close(&reader))
-		return reader.ret;
-	spec.weight = (int32_t)weight;
-	spec.upper = (uint32_t)upper;
-	spec.lower = (uint32_t)lower;
 	*out = spec;
 	return 0;
 }
@@ -463,22 +367,30 @@ int flow_from_json(const json_t *json, struct flow *out, struct error *err)
 
 json_t *timeouts_to_json(const struct timeouts_spec *timeouts)
 {
-	return json_pack("{s:I, s:I, s:I}", "tcp", (json_int_t)timeouts->tcp, "tcpfin",
-			 (json_int_t)timeouts->tcpfin, "udp", (json_int_t)timeouts->udp);
+	json_t *json = json_object();
+	int failed = 0;
+
+	for (size_t i = 0; i < timeout_keys_len; i++) {
+		uint32_t value = timeout_value(timeouts, &timeout_keys[i]);
+
+		if (value)
+			failed |= json_object_set_new(json, timeout_keys[i].name, number(value));
+	}
+	return complete(json, failed);
 }
 
 int timeouts_from_json(const json_t *json, struct timeouts_spec *out, struct error *err)
 {
-	uint64_t tcp = 0, tcpfin = 0, udp = 0;
+	struct timeouts_spec spec = {0};
 	struct reader reader;
+	uint64_t value;
 
 	reader_open(&reader, json, "timeouts", err);
-	reader_uint(&reader, "tcp", 0, TIMEOUT_MAX, &tcp);
-	reader_uint(&reader, "tcpfin", 0, TIMEOUT_MAX, &tcpfin);
-	reader_uint(&reader, "udp", 0, TIMEOUT_MAX, &udp);
+	for (size_t i = 0; i < timeout_keys_len; i++)
+		if (reader_uint(&reader, timeout_keys[i].name, 0, TIMEOUT_MAX, &value))
+			*timeout_at(&spec, &timeout_keys[i]) = (uint32_t)value;
 	if (reader_close(&reader))
 		return reader.ret;
-	*out = (struct timeouts_spec){
-		.tcp = (uint32_t)tcp, .tcpfin = (uint32_t)tcpfin, .udp = (uint32_t)udp};
+	*out = spec;
 	return 0;
 }

@@ -31,11 +31,13 @@ json_t *key_to_json(const struct service_key *key);
 int key_from_json(const json_t *json, struct service_key *out, struct error *err);
 
 /* The members of its key and "name", "scheduler", "persistent", "netmask", "onepacket", "flags",
- * "match". On success the caller owns out->matches: free() it. */
+ * "match", "timeouts", "limit", "slow_start". On success the caller owns out->matches: free() it.
+ */
 json_t *service_to_json(const struct service_spec *spec);
 int service_from_json(const json_t *json, struct service_spec *out, struct error *err);
 
-/* {"address", "port", "method", "weight", "upper", "lower"}, and with method tun "tunnel",
+/* {"address", "port", "method", "weight", "upper", "lower"}, if set "limit", "backup" and
+ * "slow_start", and with method tun "tunnel",
  * "tunnel_port" (of gue), "tunnel_checksum" ("none", "full", "remote"; not of ipip). */
 json_t *dest_to_json(const struct dest_spec *spec);
 int dest_from_json(const json_t *json, struct dest_spec *out, struct error *err);
@@ -44,7 +46,7 @@ int dest_from_json(const json_t *json, struct dest_spec *out, struct error *err)
 json_t *flow_to_json(const struct flow *flow);
 int flow_from_json(const json_t *json, struct flow *out, struct error *err);
 
-/* {"tcp", "tcpfin", "udp"}; what is missing is 0. */
+/* By the names in lvs/timeouts.c: {"tcp", "tcpfin", "udp", ...}; what is missing is 0. */
 json_t *timeouts_to_json(const struct timeouts_spec *timeouts);
 int timeouts_from_json(const json_t *json, struct timeouts_spec *out, struct error *err);
 
@@ -59,6 +61,9 @@ json_t *result_to_json(const struct result *result);
 /* Is this line a result, not a row? */
 bool json_is_result(const json_t *line);
 int result_from_json(const json_t *json, struct result *out, struct error *err);
+
+/* An address as text. */
+json_t *addr_to_json(uint8_t af, const union addr *addr);
 
 /* A text as a JSON string, whatever bytes it has; what is no UTF-8 becomes '?'. */
 json_t *text_to_json(const char *text);

@@ -96,6 +96,16 @@ bool reader_uint(struct reader *reader, const char *name, uint64_t min, uint64_t
 	return true;
 }
 
+bool reader_u32(struct reader *reader, const char *name, uint32_t max, uint32_t *out)
+{
+	uint64_t value;
+
+	if (!reader_uint(reader, name, 0, max, &value))
+		return false;
+	*out = (uint32_t)value;
+	return true;
+}
+
 bool reader_bool(struct reader *reader, const char *name, bool *out)
 {
 	const json_t *value = reader_get(reader, name);

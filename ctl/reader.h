@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#define READER_MEMBERS_MAX 24
+#define READER_MEMBERS_MAX 32
 
 /*
  * Reads one JSON object member by member, strictly: a wrong type, a value out of range, a missing
@@ -41,6 +41,7 @@ void reader_need(struct reader *reader, const char *name);
  * included; a string must fit @size with its NUL. */
 bool reader_uint(struct reader *reader, const char *name, uint64_t min, uint64_t max,
 		 uint64_t *out);
+bool reader_u32(struct reader *reader, const char *name, uint32_t max, uint32_t *out);
 bool reader_bool(struct reader *reader, const char *name, bool *out);
 bool reader_string(struct reader *reader, const char *name, char *out, size_t size);
 bool reader_addr(struct reader *reader, const char *name, uint8_t *af, union addr *out);

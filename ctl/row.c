@@ -9,12 +9,36 @@
 
 #include <string.h>
 
+static json_t *rates_to_json(const struct counters *rates)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "cps", (json_int_t)rates->conns, "in_pps",
+			 (json_int_t)rates->in_pkts, "out_pps", (json_int_t)rates->out_pkts,
+			 "in_bps", (json_int_t)rates->in_bytes, "out_bps",
+			 (json_int_t)rates->out_bytes);
+}
+
 static json_t *counters_to_json(const struct counters *counters)
 {
 	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "conns", (json_int_t)counters->conns,
 			 "in_pkts", (json_int_t)counters->in_pkts, "out_pkts",
 			 (json_int_t)counters->out_pkts, "in_bytes", (json_int_t)counters->in_bytes,
 			 "out_bytes", (json_int_t)counters->out_bytes);
+}
+
+static void read_rates(struct reader *reader, struct counters *out)
+{
+	const json_t *json = reader_get(reader, "rates");
+	struct reader inner;
+
+	if (!json)
+		return;
+	reader_open(&inner, json, "rates", reader->err);
+	reader_uint(&inner, "cps", 0, INT64_MAX, &out->conns);
+	reader_uint(&inner, "in_pps", 0, INT64_MAX, &out->in_pkts);
+	reader_uint(&inner, "out_pps", 0, INT64_MAX, &out->out_pkts);
+	reader_uint(&inner, "in_bps", 0, INT64_MAX, &out->in_bytes);
+	reader_uint(&inner, "out_bps", 0, INT64_MAX, &out->out_bytes);
+	reader->ret = reader_close(&inner);
 }
 
 static void read_counters(struct reader *reader, struct counters *out)
@@ -33,23 +57,15 @@ static void read_counters(struct reader *reader, struct counters *out)
 	reader->ret = reader_close(&inner);
 }
 
-static bool read_u32(struct reader *reader, const char *name, uint32_t *out)
-{
-	uint64_t value;
-
-	if (!reader_uint(reader, name, 0, UINT32_MAX, &value))
-		return false;
-	*out = (uint32_t)value;
-	return true;
-}
-
 json_t *service_row_to_json(const struct service_row *row, bool counted)
 {
 	json_t *json = json_pack("{s:o, s:b}", "service", service_to_json(&row->spec), "file",
 				 (int)row->from_file);
 
-	if (json && counted)
+	if (json && counted) {
 		json_object_set_new(json, "counters", counters_to_json(&row->counters));
+		json_object_set_new(json, "rates", rates_to_json(&row->rates));
+	}
 	return json;
 }
 
@@ -62,6 +78,7 @@ int service_row_from_json(const json_t *json, struct service_row *out, struct er
 	reader_need(&reader, "service");
 	reader_bool(&reader, "file", &row.from_file);
 	read_counters(&reader, &row.counters);
+	read_rates(&reader, &row.rates);
 	if (reader_close(&reader))
 		return reader.ret;
 	/* Last, for it is the only one that allocates. */
@@ -78,8 +95,10 @@ json_t *dest_row_to_json(const struct dest_row *row, bool counted)
 			  (json_int_t)row->active, "inactive", (json_int_t)row->inactive,
 			  "persistent", (json_int_t)row->persistent, "file", (int)row->from_file);
 
-	if (json && counted)
+	if (json && counted) {
 		json_object_set_new(json, "counters", counters_to_json(&row->counters));
+		json_object_set_new(json, "rates", rates_to_json(&row->rates));
+	}
 	return json;
 }
 
@@ -92,11 +111,12 @@ int dest_row_from_json(const json_t *json, struct dest_row *out, struct error *e
 	reader_need(&reader, "server");
 	if (!reader.ret)
 		reader.ret = dest_from_json(reader_get(&reader, "server"), &row.spec, err);
-	read_u32(&reader, "active", &row.active);
-	read_u32(&reader, "inactive", &row.inactive);
-	read_u32(&reader, "persistent", &row.persistent);
+	reader_u32(&reader, "active", UINT32_MAX, &row.active);
+	reader_u32(&reader, "inactive", UINT32_MAX, &row.inactive);
+	reader_u32(&reader, "persistent", UINT32_MAX, &row.persistent);
 	reader_bool(&reader, "file", &row.from_file);
 	read_counters(&reader, &row.counters);
+	read_rates(&reader, &row.rates);
 	if (reader_close(&reader))
 		return reader.ret;
 	*out = row;
@@ -113,12 +133,13 @@ static json_t *address(uint8_t af, const union addr *addr)
 json_t *conn_row_to_json(const struct conn_row *row)
 {
 	json_t *json =
-		json_pack("{s:s, s:o, s:i, s:o, s:i, s:o, s:i, s:s, s:I}", "protocol",
+		json_pack("{s:s, s:o, s:i, s:o, s:i, s:o, s:i, s:s, s:I, s:I, s:I}", "protocol",
 			  row->protocol ? protocol_name(row->protocol) : "ip", "source",
 			  address(row->af, &row->source), "sport", ntohs(row->sport), "virtual",
 			  address(row->af, &row->virtual), "vport", ntohs(row->vport), "server",
 			  address(row->server_af, &row->server), "dport", ntohs(row->dport),
-			  "state", row->state, "expires", (json_int_t)row->expires);
+			  "state", row->state, "expires", (json_int_t)row->expires, "age",
+			  (json_int_t)row->age, "idle", (json_int_t)row->idle);
 
 	if (json && row->fwmark)
 		json_object_set_new(json, "fwmark", json_integer(row->fwmark));
@@ -136,7 +157,7 @@ static void read_protocol(struct reader *reader, uint8_t *out)
 		return;
 	protocol = protocol_parse(text);
 	if (protocol < 0)
-		reader_fail(reader, "'protocol' must be tcp, udp or ip");
+		reader_fail(reader, "'protocol' must be tcp, udp, sctp or ip");
 	else
 		*out = (uint8_t)protocol;
 }
@@ -176,8 +197,10 @@ int conn_row_from_json(const json_t *json, struct conn_row *out, struct error *e
 	reader_addr(&reader, "server", &row.server_af, &row.server);
 	reader_port(&reader, "dport", &row.dport);
 	reader_string(&reader, "state", row.state, sizeof(row.state));
-	read_u32(&reader, "expires", &row.expires);
-	read_u32(&reader, "fwmark", &row.fwmark);
+	reader_u32(&reader, "expires", UINT32_MAX, &row.expires);
+	reader_u32(&reader, "age", UINT32_MAX, &row.age);
+	reader_u32(&reader, "idle", UINT32_MAX, &row.idle);
+	reader_u32(&reader, "fwmark", UINT32_MAX, &row.fwmark);
 	reader_bool(&reader, "template", &row.template);
 	if (reader_close(&reader))
 		return reader.ret;

@@ -3,36 +3,34 @@
 #define CTL_ROW_H
 
 #include "ctl/proto.h"
+#include "lvs/estimator.h"
 
 /*
  * The rows of long answers: what the daemon collects, one line of JSON each, and what nfvsadm
  * prints. The ..._to_json() and ..._from_json() functions are as in proto.h.
  */
-struct counters {
-	uint64_t conns, in_pkts, out_pkts, in_bytes, out_bytes;
-};
 
-/* {"service": {...}, "file", "counters"} */
+/* {"service": {...}, "file", "counters", "rates"} */
 struct service_row {
 	struct service_spec spec; /* whoever has the row owns spec.matches */
 	bool from_file;		  /* the configuration file asks for it */
-	struct counters counters;
+	struct counters counters, rates;
 };
 
-/* {"server": {...}, "active", "inactive", "persistent", "file", "counters"}; belongs to the service
- * row before it. */
+/* {"server": {...}, "active", "inactive", "persistent", "file", "counters", "rates"}; belongs to
+ * the service row before it. */
 struct dest_row {
 	struct dest_spec spec;
 	uint32_t active, inactive, persistent;
 	bool from_file;
-	struct counters counters;
+	struct counters counters, rates;
 };
 
 #define STATE_NAME_MAX 12
 
 /* {"connection": {"protocol", "source", "sport", "virtual", "vport", "server", "dport", "state",
- * "expires", "fwmark", "template"}}. The protocol of a firewall-mark service's template is "ip",
- * its virtual address the mark. */
+ * "expires", "age", "idle", "fwmark", "template"}}. The protocol of a firewall-mark service's
+ * template is "ip", its virtual address the mark. */
 struct conn_row {
 	union addr source, virtual, server;
 	__be16 sport, vport, dport;
@@ -41,10 +39,11 @@ struct conn_row {
 	bool template;
 	char state[STATE_NAME_MAX]; /* "ESTABLISHED"; of a template "NONE" or "ASSURED" */
 	uint32_t expires;	    /* seconds left */
+	uint32_t age, idle;	    /* seconds since it was made, since its last packet */
 	uint32_t fwmark;	    /* of the service, or 0 */
 };
 
-/* @counted: with the counters. */
+/* @counted: with the counters and rates. */
 json_t *service_row_to_json(const struct service_row *row, bool counted);
 int service_row_from_json(const json_t *json, struct service_row *out, struct error *err);
 

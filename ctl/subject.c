@@ -32,6 +32,13 @@ bool check_near(const struct check_server *server)
 	return !server->ret && !server->way.local && !server->way.routed;
 }
 
+/* Has the server to have the virtual address too, and is it another machine? */
+static bool given(const struct check *check, const struct dest_spec *spec)
+{
+	return (spec->method == FORWARD_DR || spec->method == FORWARD_TUN) &&
+	       !networks_own(check->networks, spec->af, &spec->addr);
+}
+
 static int add_vip(struct check *check, const struct table_service *svc, uint8_t af,
 		   const union addr *addr, struct error *err)
 {
@@ -48,8 +55,12 @@ static int add_vip(struct check *check, const struct table_service *svc, uint8_t
 		networks_around(check->networks, af, addr, &vip->around);
 	}
 	vip->used |= svc->row.counters.in_pkts > 0;
-	for (size_t i = 0; i < svc->dests_len; i++)
-		vip->nat |= check->table.dests[svc->dests + i].spec.method == FORWARD_NAT;
+	for (size_t i = 0; i < svc->dests_len; i++) {
+		const struct dest_spec *spec = &check->table.dests[svc->dests + i].spec;
+
+		vip->nat |= spec->method == FORWARD_NAT;
+		vip->given |= given(check, spec);
+	}
 	return 0;
 }
 

@@ -4,6 +4,7 @@
  * A new word is a file cmd_NAME.c and a row here. nfvsadm.
  */
 #include "ctl/word.h"
+#include "ctl/condition.h"
 
 #include <string.h>
 
@@ -13,6 +14,15 @@ static const struct word words[] = {
 	{"status", status_main, "[--json]", "the daemon, its queues, what it dropped and why"},
 	{"explain", explain_main, "[--json] tcp|udp ADDRESS:PORT ADDRESS:PORT [mark N]",
 	 "what would happen to a packet from client to virtual service, and why"},
+	{"set", set_main, "[--json] [NAME] | NAME VALUE",
+	 "the settings that IPVS has as sysctls, their defaults and bounds; or changes one"},
+	{"connections", connections_main, "[--json] " CONDITION_USAGE,
+	 "the connections that all conditions select"},
+	{"kill", kill_main, "[--quietly] --all | " CONDITION_USAGE, "ends them"},
+	{"drain", drain_main,
+	 "SERVICE ADDRESS[:PORT] [--deadline TIME [--then reset|expire|keep]] [--no-wait]",
+	 "nothing new to this server, and shows how its connections end"},
+	{"undrain", undrain_main, "SERVICE ADDRESS[:PORT]", "gives the server its weight again"},
 	{"check", check_main, "[-v|--verbose] [--json]",
 	 "what keeps the services from working, as far as this machine can see"},
 	{"version", version_main, "", "the version of this program"},
@@ -30,6 +40,8 @@ static int help_main(struct session *session, int argc, const char *const *argv)
 	     "       nfvsadm WORD ...   nfvs's own:");
 	for (size_t i = 0; i < WORDS; i++)
 		printf("  %s %s\n      %s\n", words[i].name, words[i].usage, words[i].help);
+	puts("SERVICE is tcp, udp or sctp ADDRESS:PORT, fwmark N [ipv6], or --name NAME.\n"
+	     "TIME is a number of seconds, or 90s, 5m, 2h, 1d.");
 	puts("The daemon is found at $NFVS_SOCKET, else at " PROTO_SOCKET ".");
 	return 0;
 }

@@ -15,6 +15,11 @@ struct word {
 
 int status_main(struct session *session, int argc, const char *const *argv);
 int explain_main(struct session *session, int argc, const char *const *argv);
+int set_main(struct session *session, int argc, const char *const *argv);
+int connections_main(struct session *session, int argc, const char *const *argv);
+int kill_main(struct session *session, int argc, const char *const *argv);
+int drain_main(struct session *session, int argc, const char *const *argv);
+int undrain_main(struct session *session, int argc, const char *const *argv);
 int check_main(struct session *session, int argc, const char *const *argv);
 int version_main(struct session *session, int argc, const char *const *argv);
 

@@ -6,6 +6,7 @@
  */
 #include "daemon/deciding.h"
 #include "daemon/routes.h"
+#include "lvs/defence.h"
 
 #include <stdlib.h>
 #include <sys/random.h>
@@ -20,11 +21,11 @@ struct deciding {
 	uint64_t next_observe; /* ms */
 };
 
-/* Always available, never in a service's list. */
+/* Always available, never in a service's list; its weight means that it is not quiesced. */
 static struct dest *stand_in(uint8_t af)
 {
 	const struct service_key nobody = {.af = af};
-	const struct dest_spec spec = {.af = af, .method = FORWARD_BYPASS};
+	const struct dest_spec spec = {.af = af, .method = FORWARD_BYPASS, .weight = 1};
 	struct dest *dest = dest_new(&spec, &nobody);
 
 	if (dest)
@@ -75,6 +76,11 @@ void deciding_load(struct deciding *deciding, const struct director_conf *from,
 	for (unsigned int id = 0; id < SETTING_MAX; id++)
 		if (!from || from->settings[id] != to->settings[id])
 			deciding_set(deciding, id, to->settings[id]);
+}
+
+void deciding_defend(struct deciding *deciding, uint64_t available)
+{
+	defence_update(&deciding->settings, available);
 }
 
 const struct settings *deciding_settings(const struct deciding *deciding)

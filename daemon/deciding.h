@@ -24,6 +24,9 @@ void deciding_load(struct deciding *deciding, const struct director_conf *from,
 void deciding_set(struct deciding *deciding, enum setting_id id, uint32_t value);
 const struct settings *deciding_settings(const struct deciding *deciding);
 
+/* Once a second: which of the defences are on now. */
+void deciding_defend(struct deciding *deciding, uint64_t available);
+
 bool deciding_bypass(const struct deciding *deciding); /* cache_bypass */
 
 /* Has any server's dest->near changed since the last call? */

@@ -252,6 +252,7 @@ int director_service_edit(struct director *director, const struct service_spec *
 	memcpy(merged.name, svc->name, sizeof(merged.name));
 	merged.matches = svc->matches;
 	merged.matches_len = svc->matches_len;
+	service_complete(svc, &merged);
 	return director_service_set(director, &merged, err);
 }
 
@@ -350,8 +351,8 @@ int director_dest_add(struct director *director, const struct service_key *key,
 	return 0;
 }
 
-int director_dest_edit(struct director *director, const struct service_key *key,
-		       const struct dest_spec *spec, struct error *err)
+int director_dest_set(struct director *director, const struct service_key *key,
+		      const struct dest_spec *spec, struct error *err)
 {
 	struct service *svc;
 	struct dest *dest;
@@ -367,6 +368,22 @@ int director_dest_edit(struct director *director, const struct service_key *key,
 		director->stale = true;
 	ret = service_dest_edit(svc, spec, &dest);
 	return ret ? dest_error(ret, key, spec, err) : 0;
+}
+
+int director_dest_edit(struct director *director, const struct service_key *key,
+		       const struct dest_spec *spec, struct error *err)
+{
+	struct dest_spec merged = *spec;
+	struct service *svc;
+	struct dest *dest;
+	int ret = find(director, key, &svc, err);
+
+	if (ret)
+		return ret;
+	dest = service_dest(svc, spec->af, &spec->addr, spec->port);
+	if (dest)
+		dest_complete(dest, &merged);
+	return director_dest_set(director, key, &merged, err);
 }
 
 int director_dest_del(struct director *director, const struct service_key *key,

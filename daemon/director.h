@@ -38,12 +38,16 @@ int director_service_add(struct director *director, const struct service_spec *s
 /* Sets everything, as a configuration file does. */
 int director_service_set(struct director *director, const struct service_spec *spec,
 			 struct error *err);
-/* Sets what ipvsadm -E can say; the name and the group's matches stay. */
+/* Sets what ipvsadm -E can say, and what @spec says beside (SAYS_*); the rest stays, as the name
+ * and the group's matches. */
 int director_service_edit(struct director *director, const struct service_spec *spec,
 			  struct error *err);
 int director_service_del(struct director *director, const struct service_key *key,
 			 struct error *err);
 int director_dest_add(struct director *director, const struct service_key *key,
+		      const struct dest_spec *spec, struct error *err);
+/* The same two for a server: everything, or what ipvsadm -e can say and @spec says beside. */
+int director_dest_set(struct director *director, const struct service_key *key,
 		      const struct dest_spec *spec, struct error *err);
 int director_dest_edit(struct director *director, const struct service_key *key,
 		       const struct dest_spec *spec, struct error *err);

@@ -8,7 +8,10 @@
  */
 #include "daemon/handlers.h"
 #include "ctl/reader.h"
+#include "daemon/ending.h"
 #include "daemon/explanation.h"
+#include "daemon/tuning.h"
+#include "lvs/timeouts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,7 +25,8 @@ enum member {
 	MEMBER_ENGINE = 16,   /* "engine", maybe */
 	MEMBER_TIMEOUTS = 32, /* "timeouts" */
 	MEMBER_COUNTERS = 64, /* "counters", maybe */
-	MEMBER_FLOW = 128     /* "flow", and maybe "mark" */
+	MEMBER_FLOW = 128,    /* "flow", and maybe "mark" */
+	MEMBER_SETTING = 256  /* "name" and "value", maybe */
 };
 
 /* The members of a request, read. */
@@ -33,6 +37,9 @@ struct params {
 	struct timeouts_spec timeouts;
 	struct flow flow;
 	uint32_t mark;
+	bool has_name, has_value;
+	char name[64]; /* of a setting */
+	uint64_t value;
 };
 
 static void read_service(struct reader *reader, unsigned int members, struct params *params)
@@ -76,6 +83,11 @@ static int read_params(const json_t *request, unsigned int members, struct param
 		if (!reader.ret)
 			reader.ret = timeouts_from_json(reader_get(&reader, "timeouts"),
 							&params->timeouts, err);
+	}
+	if (members & MEMBER_SETTING) {
+		params->has_name =
+			reader_string(&reader, "name", params->name, sizeof(params->name));
+		params->has_value = reader_uint(&reader, "value", 0, UINT32_MAX, &params->value);
 	}
 	if (members & MEMBER_FLOW) {
 		reader_need(&reader, "flow");
@@ -154,10 +166,6 @@ static int service_add_handle(const struct handling *handling, const struct para
 	const struct service_key *key = &params->service.key;
 	int ret;
 
-	if (!key->fwmark && !proto_find(key->protocol))
-		return refuse_own(answer, -EPROTONOSUPPORT,
-				  "this version has services of tcp and udp, not of ",
-				  protocol_name(key->protocol));
 	if (params->has_engine && !find(handling, key))
 		return refuse_engine(answer);
 	ret = director_service_add(handling->director, &params->service, &answer->result.err);
@@ -267,14 +275,6 @@ static int services_handle(const struct handling *handling, const struct params 
 	return answer->listing ? 0 : refuse(answer, -ENOMEM, "no memory for the listing");
 }
 
-static int connections_handle(const struct handling *handling, const struct params *params,
-			      struct answer *answer)
-{
-	(void)params;
-	answer->listing = listing_connections(handling->director);
-	return answer->listing ? 0 : refuse(answer, -ENOMEM, "no memory for the listing");
-}
-
 /* Answers with {name: value}. */
 static int answer_row(struct answer *answer, const char *name, json_t *value)
 {
@@ -282,34 +282,44 @@ static int answer_row(struct answer *answer, const char *name, json_t *value)
 	return answer->row ? 0 : refuse(answer, -ENOMEM, "no memory for the answer");
 }
 
-static uint32_t seconds(const _Atomic uint32_t *timeout)
-{
-	return atomic_load_explicit(timeout, memory_order_relaxed);
-}
-
 static int timeouts_handle(const struct handling *handling, const struct params *params,
 			   struct answer *answer)
 {
-	const struct proto_timeouts *timeouts = director_timeouts(handling->director);
-	const struct timeouts_spec spec = {
-		.tcp = seconds(&timeouts->tcp[TCP_ESTAB]),
-		.tcpfin = seconds(&timeouts->tcp[TCP_FINWAIT]),
-		.udp = seconds(&timeouts->udp),
-	};
+	struct timeouts_spec spec;
 
 	(void)params;
+	timeouts_get(director_timeouts(handling->director), &spec);
 	return answer_row(answer, "timeouts", timeouts_to_json(&spec));
 }
 
 static int timeouts_set_handle(const struct handling *handling, const struct params *params,
 			       struct answer *answer)
 {
-	const struct timeouts_spec *spec = &params->timeouts;
-
 	(void)answer;
-	proto_timeouts_set(director_timeouts(handling->director), spec->tcp, spec->tcpfin,
-			   spec->udp);
+	timeouts_change(director_timeouts(handling->director), &params->timeouts);
 	return 0;
+}
+
+static int settings_handle(const struct handling *handling, const struct params *params,
+			   struct answer *answer)
+{
+	json_t *rows = tuning_json(handling->director, params->has_name ? params->name : NULL,
+				   &answer->result.err);
+
+	answer->result.own = true;
+	return rows ? answer_row(answer, "settings", rows) : -ENOENT;
+}
+
+static int set_handle(const struct handling *handling, const struct params *params,
+		      struct answer *answer)
+{
+	int ret;
+
+	if (!params->has_name || !params->has_value)
+		return refuse_own(answer, -EINVAL, "a name and a value are needed", "");
+	answer->result.own = true;
+	ret = tuning_set(handling->director, params->name, params->value, &answer->result.err);
+	return ret ? ret : follow(handling, answer);
 }
 
 static int status_handle(const struct handling *handling, const struct params *params,
@@ -324,6 +334,13 @@ static int explain_handle(const struct handling *handling, const struct params *
 {
 	return answer_row(answer, "explain",
 			  explanation_json(handling->director, &params->flow, params->mark));
+}
+
+static int drains_handle(const struct handling *handling, const struct params *params,
+			 struct answer *answer)
+{
+	(void)params;
+	return answer_row(answer, "drains", drains_json(handling->drains, director_now()));
 }
 
 static const struct handler {
@@ -341,9 +358,11 @@ static const struct handler {
 	{"flush", 0, flush_handle},
 	{"zero", MEMBER_KEY_MAYBE, zero_handle},
 	{"services", MEMBER_KEY_MAYBE | MEMBER_COUNTERS, services_handle},
-	{"connections", 0, connections_handle},
+	{"drains", 0, drains_handle},
 	{"timeouts", 0, timeouts_handle},
 	{"timeouts-set", MEMBER_TIMEOUTS, timeouts_set_handle},
+	{"settings", MEMBER_SETTING, settings_handle},
+	{"set", MEMBER_SETTING, set_handle},
 	{"status", 0, status_handle},
 	{"explain", MEMBER_FLOW, explain_handle},
 };
@@ -358,12 +377,14 @@ static const struct handler *handler_find(const char *name)
 
 void request_answer(const struct handling *handling, const json_t *request, struct answer *answer)
 {
-	const struct handler *handler =
-		handler_find(json_string_value(json_object_get(request, "command")));
+	const char *name = json_string_value(json_object_get(request, "command"));
+	const struct handler *handler = handler_find(name);
 	struct params params = {0};
 	int ret;
 
 	*answer = (struct answer){0};
+	if (name && ending_answer(handling, name, request, answer))
+		return;
 	if (!handler) {
 		answer->result.code =
 			refuse_own(answer, -ENOSYS, "this nfvsd knows no such command", "");

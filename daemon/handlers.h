@@ -3,12 +3,14 @@
 #define DAEMON_HANDLERS_H
 
 #include "ctl/proto.h"
-#include "daemon/director.h"
+#include "daemon/drain.h"
 #include "daemon/listing.h"
 
 /* What requests are answered from. */
 struct handling {
 	struct director *director;
+	struct killer *killer;
+	struct drains *drains;
 	json_t *(*status)(void *data);
 	void *data;
 };

@@ -3,7 +3,8 @@
  * Long answers of the control socket. The one idea: copy first, format later. A copy of plain
  * records is quick and consistent; the text, ten times as large and slow to make, is only made as
  * fast as the client reads it. Services are copied on the control thread, which alone changes them;
- * connections, of which there may be millions, on a thread of libuv's pool.
+ * connections, of which there may be millions, on a thread of libuv's pool, and only those that the
+ * filter selects. Ending connections is such an answer, too.
  */
 #include "daemon/listing.h"
 #include "lib/array.h"
@@ -13,37 +14,42 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PORTION 4096u /* connections that a walk passes without leaving RCU */
+
 struct listed_service {
 	struct service_row row;
 	size_t dests_end; /* its servers end here, those of the one before end where they begin */
 };
 
+/* Some rows, in the order of the table. Given back as they are sent, and small, so that the memory
+ * of the process is not moved about under the workers. */
+#define BLOCK_ROWS 512u
+struct conn_block {
+	struct conn_block *next;
+	size_t len;
+	struct conn_row rows[BLOCK_ROWS];
+};
+
+enum listing_kind {
+	LIST_SERVICES,
+	LIST_CONNECTIONS,
+	LIST_KILL
+};
+
 struct listing {
 	const struct director *director;
-	bool connections, pending, counted, no_memory;
+	enum listing_kind kind;
+	bool pending, counted, no_memory, told;
+	struct filter filter;
+	struct killer *killer;
+	struct kill kill;
 	struct listed_service *services;
 	struct dest_row *dests;
-	struct conn_row *conns;
-	size_t services_len, services_max, dests_len, dests_max, conns_len, conns_max;
+	struct conn_block *conns, *last; /* conn_at: in the first */
+	size_t services_len, services_max, dests_len, dests_max;
 	size_t service_at, dest_at, conn_at; /* formatted so far */
 	uint64_t now;
 };
-
-static uint64_t value(const _Atomic uint64_t *counter)
-{
-	return atomic_load_explicit(counter, memory_order_relaxed);
-}
-
-static struct counters counters_of(const struct traffic *traffic)
-{
-	return (struct counters){
-		.conns = value(&traffic->conns),
-		.in_pkts = value(&traffic->in_pkts),
-		.out_pkts = value(&traffic->out_pkts),
-		.in_bytes = value(&traffic->in_bytes),
-		.out_bytes = value(&traffic->out_bytes),
-	};
-}
 
 static bool copy_dests(struct listing *listing, const struct service *svc)
 {
@@ -61,7 +67,8 @@ static bool copy_dests(struct listing *listing, const struct service *svc)
 			.inactive = dest_inactive(dest),
 			.persistent = atomic_load_explicit(&dest->persistent, memory_order_relaxed),
 			.from_file = dest->from_file,
-			.counters = counters_of(&dest->traffic),
+			.counters = traffic_counters(&dest->traffic),
+			.rates = traffic_rates(&dest->traffic),
 		};
 		dest_get(dest, &row->spec);
 	}
@@ -92,8 +99,9 @@ static int copy_service(struct service *svc, void *data)
 			sizeof(*listed)))
 		goto no_memory;
 	listed = &listing->services[listing->services_len];
-	*listed = (struct listed_service){
-		.row = {.from_file = svc->from_file, .counters = counters_of(&svc->traffic)}};
+	*listed = (struct listed_service){.row = {.from_file = svc->from_file,
+						  .counters = traffic_counters(&svc->traffic),
+						  .rates = traffic_rates(&svc->traffic)}};
 	service_get(svc, &listed->row.spec);
 	if (!copy_matches(&listed->row.spec))
 		goto no_memory;
@@ -133,16 +141,39 @@ struct listing *listing_services(const struct director *director, const struct s
 	return NULL;
 }
 
-struct listing *listing_connections(const struct director *director)
+struct listing *listing_connections(const struct director *director, const struct filter *filter)
 {
 	struct listing *listing = calloc(1, sizeof(*listing));
 
 	if (!listing)
 		return NULL;
 	listing->director = director;
-	listing->connections = true;
+	listing->kind = LIST_CONNECTIONS;
+	listing->filter = *filter;
 	listing->pending = true;
 	return listing;
+}
+
+struct listing *listing_kill(struct killer *killer, const struct filter *filter, enum ending how)
+{
+	struct listing *listing = calloc(1, sizeof(*listing));
+
+	if (!listing)
+		return NULL;
+	listing->kind = LIST_KILL;
+	listing->killer = killer;
+	listing->kill = (struct kill){.filter = *filter, .how = how};
+	listing->pending = true;
+	return listing;
+}
+
+static void block_drop(struct listing *listing)
+{
+	struct conn_block *block = listing->conns;
+
+	listing->conns = block->next;
+	listing->conn_at = 0;
+	free(block);
 }
 
 void listing_free(struct listing *listing)
@@ -153,7 +184,8 @@ void listing_free(struct listing *listing)
 		free(listing->services[i].row.spec.matches);
 	free(listing->services);
 	free(listing->dests);
-	free(listing->conns);
+	while (listing->conns)
+		block_drop(listing);
 	free(listing);
 }
 
@@ -162,24 +194,16 @@ bool listing_pending(const struct listing *listing)
 	return listing->pending;
 }
 
-static const char *state_name(const struct conn *conn, uint8_t flags)
-{
-	if (flags & CONN_TEMPLATE)
-		return flags & CONN_ASSURED ? "ASSURED" : "NONE";
-	return proto_find(conn->protocol)
-		->state_name(atomic_load_explicit(&conn->state, memory_order_relaxed));
-}
-
 void conn_row_fill(struct conn_row *row, const struct conn *conn, uint64_t now)
 {
 	uint64_t expires = atomic_load_explicit(&conn->expires, memory_order_relaxed);
 	uint8_t flags = atomic_load_explicit(&conn->flags, memory_order_relaxed);
-	bool bypass = conn->forward->method == FORWARD_BYPASS; /* to where the client sent it */
+	bool bypass = conn_method(conn)->method == FORWARD_BYPASS; /* to where the client sent it */
 
 	*row = (struct conn_row){
-		.source = conn->caddr,
-		.virtual = conn->vaddr,
-		.server = bypass ? conn->vaddr : conn->dest->addr,
+		.source = conn_client(conn),
+		.virtual = conn_virtual(conn),
+		.server = bypass ? conn_virtual(conn) : conn->dest->addr,
 		.server_af = conn->dest->af,
 		.sport = conn->cport,
 		.vport = conn->vport,
@@ -188,56 +212,99 @@ void conn_row_fill(struct conn_row *row, const struct conn *conn, uint64_t now)
 		.protocol = conn->protocol,
 		.template = flags & CONN_TEMPLATE,
 		.expires = expires > now ? (uint32_t)((expires - now) / 1000) : 0,
-		.fwmark = conn->fwmark,
+		.age = conn_age(conn, now),
+		.idle = conn_idle(conn, now),
+		.fwmark = conn_fwmark(conn),
 	};
-	strncpy(row->state, state_name(conn, flags), sizeof(row->state) - 1);
+	strncpy(row->state, conn_state_name(conn), sizeof(row->state) - 1);
 }
 
-static int copy_conn(struct conn *conn, void *data)
+static void copy_conn(struct conn *conn, void *data)
 {
 	struct listing *listing = data;
+	struct conn_block *block = listing->last;
 
-	if (!array_grow(&listing->conns, listing->conns_len, &listing->conns_max,
-			sizeof(*listing->conns))) {
-		listing->no_memory = true;
-		return 1;
+	if (listing->no_memory || !filter_matches(&listing->filter, conn, listing->now))
+		return;
+	if (!block || block->len == BLOCK_ROWS) {
+		block = malloc(sizeof(*block));
+		if (!block) {
+			listing->no_memory = true;
+			return;
+		}
+		block->next = NULL;
+		block->len = 0;
+		*(listing->last ? &listing->last->next : &listing->conns) = block;
+		listing->last = block;
 	}
-	conn_row_fill(&listing->conns[listing->conns_len++], conn, listing->now);
-	return 0;
+	conn_row_fill(&block->rows[block->len++], conn, listing->now);
+}
+
+/* In portions: whoever waits for a grace period waits for one of them at most. */
+static int collect_connections(struct listing *listing)
+{
+	struct conns *conns = director_conns(listing->director);
+	struct conns_walk walk = {0};
+
+	while (!listing->no_memory && conns_walk(conns, &walk, PORTION, copy_conn, listing))
+		;
+	return listing->no_memory ? -ENOMEM : 0;
 }
 
 int listing_collect(struct listing *listing)
 {
-	struct conns *conns = director_conns(listing->director);
-	size_t room = conns_count(conns) + 64;
+	int ret = 0;
 
 	listing->now = director_now();
-	listing->conns = calloc(room, sizeof(*listing->conns));
-	listing->conns_max = listing->conns ? room : 0;
-	rcu_read_lock();
-	conns_each(conns, copy_conn, listing);
-	rcu_read_unlock();
+	switch (listing->kind) {
+	case LIST_SERVICES:
+		break;
+	case LIST_CONNECTIONS:
+		ret = collect_connections(listing);
+		break;
+	case LIST_KILL:
+		killer_run(listing->killer, &listing->kill);
+		break;
+	}
 	listing->pending = false;
-	return listing->no_memory ? -ENOMEM : 0;
+	return ret;
 }
 
 size_t listing_size(const struct listing *listing)
 {
-	if (listing->connections)
+	switch (listing->kind) {
+	case LIST_SERVICES:
+		return listing->services_max * sizeof(struct listed_service) +
+		       listing->dests_max * sizeof(struct dest_row);
+	case LIST_CONNECTIONS:
 		return conns_count(director_conns(listing->director)) * sizeof(struct conn_row);
-	return listing->services_max * sizeof(struct listed_service) +
-	       listing->dests_max * sizeof(struct dest_row);
+	case LIST_KILL:
+		break;
+	}
+	return 0;
 }
 
-/* The next row, or NULL after the last. */
+static json_t *format_conn_row(struct listing *listing)
+{
+	struct conn_block *block = listing->conns;
+	json_t *json = conn_row_to_json(&block->rows[listing->conn_at++]);
+
+	if (listing->conn_at == block->len)
+		block_drop(listing);
+	return json;
+}
+
+/* The next row; there must be one. */
 static json_t *format_next(struct listing *listing)
 {
 	struct listed_service *svc;
 
-	if (listing->connections)
-		return listing->conn_at < listing->conns_len
-			       ? conn_row_to_json(&listing->conns[listing->conn_at++])
-			       : NULL;
+	if (listing->kind == LIST_KILL) {
+		listing->told = true;
+		return json_pack("{s:{s:I}}", "kill", "ended", (json_int_t)listing->kill.ended);
+	}
+	if (listing->kind == LIST_CONNECTIONS)
+		return format_conn_row(listing);
 	/* service_at counts those whose own row is out. */
 	if (listing->service_at &&
 	    listing->dest_at < listing->services[listing->service_at - 1].dests_end)
@@ -250,8 +317,10 @@ static json_t *format_next(struct listing *listing)
 
 static bool listing_more(const struct listing *listing)
 {
-	return listing->conn_at < listing->conns_len ||
-	       listing->service_at < listing->services_len || listing->dest_at < listing->dests_len;
+	if (listing->kind == LIST_KILL)
+		return !listing->told;
+	return listing->conns || listing->service_at < listing->services_len ||
+	       listing->dest_at < listing->dests_len;
 }
 
 bool listing_format(struct listing *listing, struct lines *lines, unsigned int rows)

@@ -3,7 +3,7 @@
 #define DAEMON_LISTING_H
 
 #include "ctl/row.h"
-#include "daemon/director.h"
+#include "daemon/killer.h"
 #include "daemon/lines.h"
 
 /*
@@ -17,8 +17,13 @@ struct listing;
 struct listing *listing_services(const struct director *director, const struct service_key *key,
 				 bool counted);
 
-/* All connections and templates, still to be collected. NULL without memory. */
-struct listing *listing_connections(const struct director *director);
+/* The connections and templates that @filter selects, still to be collected. NULL without memory.
+ */
+struct listing *listing_connections(const struct director *director, const struct filter *filter);
+
+/* The end of those that @filter selects, as one row that says how many: collecting it is ending
+ * them. NULL without memory. */
+struct listing *listing_kill(struct killer *killer, const struct filter *filter, enum ending how);
 
 void listing_free(struct listing *listing); /* NULL is fine */
 

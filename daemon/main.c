@@ -6,6 +6,7 @@
  * the event loop.
  */
 #include "daemon/owner.h"
+#include "daemon/routes.h"
 #include "daemon/server.h"
 #include "daemon/status.h"
 #include "daemon/upkeep.h"
@@ -36,6 +37,10 @@ struct nfvsd {
 	struct conf *conf; /* until the director owns it */
 	struct workers *workers;
 	struct director *director;
+	struct sender *sender; /* these two until the killer owns them */
+	struct router *router;
+	struct killer *killer;
+	struct drains *drains;
 	struct upkeep upkeep;
 	struct server *server;
 	uint64_t started;
@@ -124,6 +129,7 @@ static void on_tick(uv_timer_t *timer)
 	struct nfvsd *nfvsd = timer->data;
 
 	upkeep_tick(&nfvsd->upkeep);
+	drains_tick(nfvsd->drains, director_now());
 }
 
 static void on_stop(uv_signal_t *handle, int signal)
@@ -162,7 +168,7 @@ static json_t *on_status(void *data)
 {
 	struct nfvsd *nfvsd = data;
 
-	return status_json(nfvsd->director, nfvsd->workers, nfvsd->started);
+	return status_json(nfvsd->director, nfvsd->workers, nfvsd->drains, nfvsd->started);
 }
 
 static void signal_watch(struct nfvsd *nfvsd, uv_signal_t *handle, uv_signal_cb callback,
@@ -194,6 +200,40 @@ static void loop_close(struct nfvsd *nfvsd)
 	uv_loop_close(&nfvsd->loop);
 }
 
+/* The way out of what is sent on no packet's account, opened before privileges go. */
+static int sender_start(struct nfvsd *nfvsd, const struct director_conf *conf, struct error *err)
+{
+	nfvsd->sender = sender_open(mark_send(conf->mark_mask), err);
+	if (!nfvsd->sender)
+		return -EPERM;
+	nfvsd->router = routes_open(err);
+	return nfvsd->router ? 0 : -ENOMEM;
+}
+
+/* Who ends connections when an administrator wants it. */
+static int killer_start(struct nfvsd *nfvsd, struct error *err)
+{
+	nfvsd->killer = killer_new(nfvsd->director, nfvsd->sender, nfvsd->router);
+	if (!nfvsd->killer)
+		return error_set(err, -ENOMEM, "no memory");
+	nfvsd->sender = NULL;
+	nfvsd->router = NULL;
+	nfvsd->drains = drains_new(nfvsd->director, nfvsd->killer);
+	return nfvsd->drains ? 0 : error_set(err, -ENOMEM, "no memory");
+}
+
+static int server_start(struct nfvsd *nfvsd, struct error *err)
+{
+	const struct handling handling = {.director = nfvsd->director,
+					  .killer = nfvsd->killer,
+					  .drains = nfvsd->drains,
+					  .status = on_status,
+					  .data = nfvsd};
+
+	return server_open(&nfvsd->server, &nfvsd->loop, nfvsd->options.socket,
+			   director_conf(nfvsd->director)->group, &handling, err);
+}
+
 /* Up to the point where packets flow. What was opened is closed by nfvsd_stop(). */
 static int nfvsd_start(struct nfvsd *nfvsd, struct error *err)
 {
@@ -208,11 +248,17 @@ static int nfvsd_start(struct nfvsd *nfvsd, struct error *err)
 	ret = workers_open(&nfvsd->workers, conf, err);
 	if (ret)
 		return ret;
+	ret = sender_start(nfvsd, conf, err);
+	if (ret)
+		return ret;
 	privilege_drop();
 	nfvsd->director = director_new(conf, workers_count(nfvsd->workers), err);
 	if (!nfvsd->director)
 		return -ENOMEM;
 	nfvsd->upkeep = (struct upkeep){.director = nfvsd->director};
+	ret = killer_start(nfvsd, err);
+	if (ret)
+		return ret;
 	ret = director_load(nfvsd->director, nfvsd->conf, err);
 	if (ret)
 		return ret;
@@ -223,9 +269,7 @@ static int nfvsd_start(struct nfvsd *nfvsd, struct error *err)
 	ret = director_commit(nfvsd->director, err);
 	if (ret)
 		return ret;
-	return server_open(&nfvsd->server, &nfvsd->loop, nfvsd->options.socket,
-			   director_conf(nfvsd->director)->group, nfvsd->director, on_status, nfvsd,
-			   err);
+	return server_start(nfvsd, err);
 }
 
 static void nfvsd_announce(const struct nfvsd *nfvsd)
@@ -264,6 +308,10 @@ static void nfvsd_stop(struct nfvsd *nfvsd)
 		director_withdraw(nfvsd->director);
 	workers_close(nfvsd->workers);
 	loop_close(nfvsd);
+	drains_free(nfvsd->drains);
+	killer_free(nfvsd->killer);
+	sender_close(nfvsd->sender);
+	routes_close(nfvsd->router);
 	director_free(nfvsd->director);
 	conf_free(nfvsd->conf);
 }

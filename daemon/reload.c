@@ -6,6 +6,7 @@
  * their keys through sorted indexes, so the cost is that of sorting. Control thread.
  */
 #include "daemon/reload.h"
+#include "lvs/timeouts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -103,7 +104,9 @@ static const void *index_find(const void *index, size_t len, const void *item,
 static bool service_same(const struct service_spec *a, const struct service_spec *b)
 {
 	if (a->flags != b->flags || a->timeout != b->timeout || a->netmask != b->netmask ||
+	    a->limit != b->limit || a->slow_start != b->slow_start ||
 	    a->matches_len != b->matches_len || strcmp(a->name, b->name) ||
+	    memcmp(&a->timeouts, &b->timeouts, sizeof(a->timeouts)) ||
 	    strcmp(a->scheduler, b->scheduler))
 		return false;
 	for (size_t i = 0; i < a->matches_len; i++) {
@@ -119,8 +122,10 @@ static bool service_same(const struct service_spec *a, const struct service_spec
 static bool dest_same(const struct dest_spec *a, const struct dest_spec *b)
 {
 	return a->method == b->method && a->weight == b->weight && a->upper == b->upper &&
-	       a->lower == b->lower && a->tunnel.type == b->tunnel.type &&
-	       a->tunnel.flags == b->tunnel.flags && a->tunnel.port == b->tunnel.port;
+	       a->lower == b->lower && a->limit == b->limit && a->backup == b->backup &&
+	       a->slow_start == b->slow_start && a->says == b->says &&
+	       a->tunnel.type == b->tunnel.type && a->tunnel.flags == b->tunnel.flags &&
+	       a->tunnel.port == b->tunnel.port;
 }
 
 static struct service *running(const struct director *director, const struct service_key *key)
@@ -143,7 +148,7 @@ static int dest_apply(struct director *director, struct service *svc, const stru
 	if (!dest)
 		ret = director_dest_add(director, &svc->key, new, err);
 	else if (!dest->from_file || !old || !dest_same(old, new))
-		ret = director_dest_edit(director, &svc->key, new, err);
+		ret = director_dest_set(director, &svc->key, new, err);
 	if (ret)
 		return ret;
 	service_dest(svc, new->af, &new->addr, new->port)->from_file = true;
@@ -157,13 +162,14 @@ static int dests_apply(struct director *director, struct service *svc,
 {
 	size_t from_len = from ? from->servers_len : 0;
 	const struct dest_spec *old;
-	int ret = -ENOMEM;
+	int ret = -ENOMEM, resumed;
 	void *was, *is;
 
 	was = index_new(from ? from->servers : NULL, from_len, sizeof(*old), compare_dests);
 	is = index_new(to->servers, to->servers_len, sizeof(*old), compare_dests);
 	if (!was || !is)
 		goto out;
+	service_suspend(svc);
 	ret = 0;
 	for (size_t i = 0; !ret && i < from_len; i++) {
 		old = &from->servers[i];
@@ -175,6 +181,9 @@ static int dests_apply(struct director *director, struct service *svc,
 		old = index_find(was, from_len, &to->servers[i], compare_dests);
 		ret = dest_apply(director, svc, old, &to->servers[i], err);
 	}
+	resumed = service_resume(svc);
+	if (resumed && !ret)
+		ret = error_set(err, resumed, "no memory");
 out:
 	free(was);
 	free(is);
@@ -185,9 +194,10 @@ static int service_apply(struct director *director, const struct service_conf *f
 			 const struct service_conf *to, struct error *err)
 {
 	struct service *svc = running(director, &to->spec.key);
+	bool made = !svc;
 	int ret = 0;
 
-	if (!svc) {
+	if (made) {
 		ret = director_service_add(director, &to->spec, err);
 		from = NULL; /* deleted meanwhile, or new: all its servers are made */
 	} else if (!svc->from_file || !from || !service_same(&from->spec, &to->spec)) {
@@ -197,7 +207,22 @@ static int service_apply(struct director *director, const struct service_conf *f
 		return ret;
 	svc = running(director, &to->spec.key);
 	svc->from_file = true;
-	return dests_apply(director, svc, from, to, err);
+	ret = dests_apply(director, svc, from, to, err);
+	if (made)
+		service_settle(svc);
+	return ret;
+}
+
+/* Those that the files have different values for. */
+static void timeouts_apply(struct director *director, const struct timeouts_spec *from,
+			   const struct timeouts_spec *to)
+{
+	struct timeouts_spec changes = *to;
+
+	for (size_t i = 0; from && i < timeout_keys_len; i++)
+		if (timeout_value(from, &timeout_keys[i]) == timeout_value(to, &timeout_keys[i]))
+			*timeout_at(&changes, &timeout_keys[i]) = 0;
+	timeouts_change(director_timeouts(director), &changes);
 }
 
 int reload_apply(struct director *director, const struct conf *from, const struct conf *to,
@@ -225,8 +250,7 @@ int reload_apply(struct director *director, const struct conf *from, const struc
 		old = index_find(was, from_len, &to->services[i], compare_services);
 		ret = service_apply(director, old, &to->services[i], err);
 	}
-	proto_timeouts_set(director_timeouts(director), to->timeouts.tcp, to->timeouts.tcpfin,
-			   to->timeouts.udp);
+	timeouts_apply(director, from ? &from->timeouts : NULL, &to->timeouts);
 out:
 	free(was);
 	free(is);

@@ -268,10 +268,8 @@ static int server_listen(struct server *server, uv_loop_t *loop, int fd)
 }
 
 int server_open(struct server **out, uv_loop_t *loop, const char *path, const char *group,
-		struct director *director, json_t *(*status)(void *data), void *data,
-		struct error *err)
+		const struct handling *handling, struct error *err)
 {
-	const struct handling handling = {.director = director, .status = status, .data = data};
 	struct server *server;
 	int fd, ret;
 
@@ -286,7 +284,7 @@ int server_open(struct server **out, uv_loop_t *loop, const char *path, const ch
 	ret = find_group(server, group, err);
 	if (ret)
 		goto free_server;
-	server->peers = peers_new(loop, &handling, take_in, server_unref, server);
+	server->peers = peers_new(loop, handling, take_in, server_unref, server);
 	if (!server->peers) {
 		ret = error_set(err, -ENOMEM, "no memory");
 		goto free_server;

@@ -129,7 +129,7 @@ static json_t *local_addresses(const struct local_addresses *locals)
 }
 
 json_t *status_json(const struct director *director, const struct workers *workers,
-		    uint64_t started)
+		    const struct drains *drains, uint64_t started)
 {
 	const struct director_conf *conf = director_conf(director);
 	struct tally tally = {0};
@@ -137,18 +137,18 @@ json_t *status_json(const struct director *director, const struct workers *worke
 	rcu_read_lock();
 	services_each(director_services(director), tally_service, &tally);
 	rcu_read_unlock();
-	return json_pack("{s:s, s:i, s:I, s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
-			 "s:I, s:o, s:o, s:o, s:o}",
-			 "version", NFVS_VERSION, "pid", (int)getpid(), "uptime",
-			 (json_int_t)((director_now() - started) / 1000), "datapath", "packet",
-			 "schedulers", scheduler_names(), "kernel", kernel(director), "table",
-			 conf->table, "rules", conf->rules_managed ? "managed" : "external",
-			 "system", conf->system_managed ? "manage" : "check", "services",
-			 tally.file + tally.runtime, "services_file", tally.file,
-			 "services_runtime", tally.runtime, "servers", tally.servers, "connections",
-			 (json_int_t)conns_count(director_conns(director)), "namespace",
-			 namespace_number(), "local_addresses", local_addresses(&conf->locals),
-			 "queues", queue_rows(workers), "drops",
-			 reasons(workers, REASON_TRUNCATED, REASON_NO_SERVICE - 1), "passed",
-			 reasons(workers, REASON_NO_SERVICE, REASON_MAX - 1));
+	return json_pack(
+		"{s:s, s:i, s:I, s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
+		"s:I, s:o, s:o, s:o, s:o, s:o}",
+		"version", NFVS_VERSION, "pid", (int)getpid(), "uptime",
+		(json_int_t)((director_now() - started) / 1000), "datapath", "packet", "schedulers",
+		scheduler_names(), "kernel", kernel(director), "table", conf->table, "rules",
+		conf->rules_managed ? "managed" : "external", "system",
+		conf->system_managed ? "manage" : "check", "services", tally.file + tally.runtime,
+		"services_file", tally.file, "services_runtime", tally.runtime, "servers",
+		tally.servers, "connections", (json_int_t)conns_count(director_conns(director)),
+		"namespace", namespace_number(), "local_addresses", local_addresses(&conf->locals),
+		"drains", drains_json(drains, director_now()), "queues", queue_rows(workers),
+		"drops", reasons(workers, REASON_TRUNCATED, REASON_NO_SERVICE - 1), "passed",
+		reasons(workers, REASON_NO_SERVICE, REASON_MAX - 1));
 }

@@ -2,6 +2,7 @@
 #ifndef DAEMON_STATUS_H
 #define DAEMON_STATUS_H
 
+#include "daemon/drain.h"
 #include "daemon/worker.h"
 
 #include <jansson.h>
@@ -10,6 +11,6 @@
  * caller owns the result; NULL without memory. @started: director_now() at start. Control thread.
  */
 json_t *status_json(const struct director *director, const struct workers *workers,
-		    uint64_t started);
+		    const struct drains *drains, uint64_t started);
 
 #endif

@@ -8,6 +8,7 @@
  */
 #include "daemon/system.h"
 #include "ctl/networks.h"
+#include "ctl/uplink.h"
 #include "lib/array.h"
 #include "lib/log.h"
 #include "lib/sysctl.h"
@@ -32,7 +33,8 @@ struct knobs {
 struct system {
 	bool manage;
 	struct knobs needed;
-	struct knobs beside; /* what the kernel changes along with them */
+	struct knobs beside;  /* what the kernel changes along with them */
+	struct knobs uplinks; /* what keeps default routes: set before all these, put back after */
 };
 
 struct system *system_new(bool manage)
@@ -80,23 +82,24 @@ static struct knob *knob_add(struct knobs *list, const char *name)
 	return knob;
 }
 
-static bool looked_at(const struct system *system, const char *name)
+static bool looked_at(const struct knobs *list, const char *name)
 {
-	for (size_t i = 0; i < system->needed.len; i++)
-		if (!strcmp(system->needed.items[i].name, name))
+	for (size_t i = 0; i < list->len; i++)
+		if (!strcmp(list->items[i].name, name))
 			return true;
 	return false;
 }
 
 /* Looks at a setting, the first time that it is asked for. Without memory that is the next change.
  */
-static void need(struct system *system, const char *name, const char *wanted, const char *why)
+static void need(const struct system *system, struct knobs *list, const char *name,
+		 const char *wanted, const char *why)
 {
 	struct knob *knob;
 
-	if (looked_at(system, name))
+	if (looked_at(list, name))
 		return;
-	knob = knob_add(&system->needed, name);
+	knob = knob_add(list, name);
 	if (knob)
 		knob_apply(system, knob, wanted, why);
 }
@@ -124,9 +127,9 @@ static void need_no_redirects(struct system *system, const char *interface)
 	const char *why = "clients in the network of a NAT server must not be told to go there";
 	char name[SYSCTL_NAME_MAX];
 
-	need(system, "net/ipv4/conf/all/send_redirects", "0", why);
+	need(system, &system->needed, "net/ipv4/conf/all/send_redirects", "0", why);
 	snprintf(name, sizeof(name), "net/ipv4/conf/%s/send_redirects", interface);
-	need(system, name, "0", why);
+	need(system, &system->needed, name, "0", why);
 }
 
 struct look {
@@ -135,19 +138,38 @@ struct look {
 	bool bypass; /* director.cache_bypass */
 };
 
+/* The default routes of IPv6 must outlast that this machine forwards. */
+static void need_uplinks(struct system *system)
+{
+	char name[SYSCTL_NAME_MAX];
+	struct interfaces uplinks;
+
+	uplinks_advertised(&uplinks);
+	for (size_t i = 0; i < uplinks.len; i++) {
+		snprintf(name, sizeof(name), "net/ipv6/conf/%s/accept_ra", uplinks.names[i]);
+		need(system, &system->uplinks, name, "2",
+		     "with forwarding of IPv6 router advertisements are ignored, and the default "
+		     "route that came by one is lost");
+	}
+}
+
 /* Switching it on, the kernel does so for each interface, and stops to take redirects; switching it
  * off it does the reverse, whatever had been there (inet_forward_change()). */
 static void need_forwarding(struct system *system, uint8_t af, const char *why)
 {
 	const char *name = af == AF_INET6 ? "net/ipv6/conf/all/forwarding" : "net/ipv4/ip_forward";
 
-	if (!looked_at(system, name) && system->manage && sysctl_number(name) == 0) {
+	if (looked_at(&system->needed, name))
+		return;
+	if (af == AF_INET6)
+		need_uplinks(system);
+	if (system->manage && sysctl_number(name) == 0) {
 		remember(system, af == AF_INET6 ? "net/ipv6/conf/*/forwarding"
 						: "net/ipv4/conf/*/forwarding");
 		if (af == AF_INET)
 			remember(system, "net/ipv4/conf/*/accept_redirects");
 	}
-	need(system, name, "1", why);
+	need(system, &system->needed, name, "1", why);
 }
 
 static void look_at(const struct look *look, struct dest *dest)
@@ -244,6 +266,9 @@ void system_free(struct system *system)
 		put_back(&system->needed.items[i]);
 	for (size_t i = 0; i < system->beside.len; i++)
 		put_back_beside(&system->beside.items[i]);
+	for (size_t i = 0; i < system->uplinks.len; i++)
+		put_back(&system->uplinks.items[i]);
+	free(system->uplinks.items);
 	free(system->needed.items);
 	free(system->beside.items);
 	free(system);

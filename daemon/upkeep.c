@@ -24,6 +24,22 @@ static void upkeep_minute(struct upkeep *upkeep, uint64_t now)
 	}
 }
 
+/* Turn after turn at its time, so that each has its 2 s even if some of them come late; what was
+ * missed for longer is left out. */
+static void upkeep_estimate(struct upkeep *upkeep, uint64_t now)
+{
+	const struct settings *settings = deciding_settings(director_deciding(upkeep->director));
+
+	if (!setting(settings, SETTING_RUN_ESTIMATION)) {
+		upkeep->next_estimate = now + ESTIMATOR_MS;
+		return;
+	}
+	if (now - upkeep->next_estimate > ESTIMATOR_TURNS * ESTIMATOR_MS)
+		upkeep->next_estimate = now;
+	for (; now >= upkeep->next_estimate; upkeep->next_estimate += ESTIMATOR_MS)
+		services_estimate(director_services(upkeep->director));
+}
+
 void upkeep_tick(struct upkeep *upkeep)
 {
 	struct director *director = upkeep->director;
@@ -33,6 +49,9 @@ void upkeep_tick(struct upkeep *upkeep)
 	for (int round = 0; round < 16; round++)
 		if (!conns_expire(director_conns(director), now, EXPIRE_BATCH))
 			break;
+	upkeep_estimate(upkeep, now);
+	services_rise(director_services(director), now);
+	guard_tick(&upkeep->guard, director, now);
 	deciding_observe(deciding, now);
 	if (deciding_near(deciding))
 		system_warn_near(director_services(director));

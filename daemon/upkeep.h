@@ -2,12 +2,15 @@
 #ifndef DAEMON_UPKEEP_H
 #define DAEMON_UPKEEP_H
 
-#include "daemon/director.h"
+#include "daemon/guard.h"
 
-/* What falls due with time: ends of connections, the trash, schedulers' minutes. */
+/* What falls due with time: ends of connections, rates, slow starts, the trash, schedulers'
+ * minutes.
+ */
 struct upkeep {
 	struct director *director;
-	uint64_t next_minute; /* ms */
+	struct guard guard;
+	uint64_t next_minute, next_estimate; /* ms */
 };
 
 /* To be called about every 100 ms. Control thread. */

@@ -11,8 +11,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define FTP_PORT     21
-#define UNPRIVILEGED 1024
+#define FTP_PORT      21
+#define FTP_DATA_PORT 20
+#define UNPRIVILEGED  1024
 
 void wanted_service(struct wanted *wanted, const struct service_key *key,
 		    const struct match *matches, size_t matches_len)
@@ -68,8 +69,10 @@ void wanted_server(struct wanted *wanted, const struct service_key *key,
 		return;
 	}
 	add_ports(wanted, af, addr, key->protocol, from, from);
-	if (key->port == htons(FTP_PORT) && key->protocol == IPPROTO_TCP)
-		add_ports(wanted, af, addr, key->protocol, UNPRIVILEGED, UINT16_MAX);
+	if (key->port != htons(FTP_PORT) || key->protocol != IPPROTO_TCP)
+		return;
+	add_ports(wanted, af, addr, key->protocol, FTP_DATA_PORT, FTP_DATA_PORT);
+	add_ports(wanted, af, addr, key->protocol, UNPRIVILEGED, UINT16_MAX);
 }
 
 struct ruleset *wanted_ruleset(struct wanted *wanted, const struct rules_input *params,

@@ -130,5 +130,7 @@ int protocol_parse(const char *text)
 		return IPPROTO_TCP;
 	if (!strcasecmp(text, "udp"))
 		return IPPROTO_UDP;
+	if (!strcasecmp(text, "sctp"))
+		return IPPROTO_SCTP;
 	return -EINVAL;
 }

@@ -53,7 +53,7 @@ int addr_compare(const union addr *a, const union addr *b);
 /* "tcp", "udp", "sctp", "icmp", "ipv6-icmp" or "proto-N"; static storage. */
 const char *protocol_name(uint8_t protocol);
 
-/* IPPROTO_TCP or IPPROTO_UDP for "tcp" or "udp", in any case of letters; -EINVAL otherwise. */
+/* IPPROTO_TCP for "tcp", likewise "udp" and "sctp", in any case of letters; -EINVAL otherwise. */
 int protocol_parse(const char *text);
 
 #endif

@@ -5,7 +5,10 @@
 #include "lvs/dest.h"
 #include "lvs/locals.h"
 #include "lvs/pkt.h"
+#include "lvs/slab.h"
 #include "lvs/wheel.h"
+
+#include <string.h>
 
 struct forward;
 struct proto;
@@ -14,16 +17,11 @@ struct proto;
 #define CONN_INACTIVE  0x2u  /* counted as inactive at its destination */
 #define CONN_NOOUTPUT  0x4u  /* no reply was seen here (DR, TUN): the input-only state rows */
 #define CONN_ASSURED   0x8u  /* a template one of whose connections was established */
+#define CONN_KILLED    0x8u  /* no template: its packets are dropped and answered by a RST */
 #define CONN_DEAD      0x10u /* out of the table; no new use */
 #define CONN_ONEPACKET 0x20u /* lives for one packet, in no table */
 #define CONN_UNHASHED  0x40u /* a template that is no longer found, but still controls */
-#define CONN_LOCAL     0x80u /* of FULLNAT: has conn->local[0] */
-
-/* Whom the server of a FULLNAT connection takes for its client. */
-struct conn_local {
-	union addr addr;
-	__be16 port;
-};
+#define CONN_LOCAL     0x80u /* of FULLNAT: has a local endpoint */
 
 /*
  * A connection. Found by (protocol, client, virtual) for requests and (protocol, server, client)
@@ -31,25 +29,84 @@ struct conn_local {
  * Workers find, make and advance it; the control thread alone lets it expire.
  */
 struct conn {
+	/* first cache line */
 	struct cds_lfht_node in;  /* conns->in: client -> virtual; first: see style, traps */
 	struct cds_lfht_node out; /* conns->out: server -> client */
-	struct wheel_entry timer;
-	struct dest *dest;	       /* one reference */
-	const struct forward *forward; /* the server's method when the connection was made */
-	struct conn *control;	 /* the template that made the choice, or NULL; one reference */
-	union addr caddr, vaddr; /* the server's address is dest->addr */
+	struct dest *dest;	  /* one reference */
+	_Atomic uint64_t expires; /* ms, the caller's clock */
+	_Atomic uint32_t timeout; /* ms: life after each packet, by state */
 	__be16 cport, vport, dport;
-	uint8_t af, protocol;	   /* protocol of a fwmark service's template: IPPROTO_IP */
-	_Atomic uint8_t flags;	   /* CONN_*; changed under lock */
-	_Atomic uint8_t state;	   /* of its proto; changed under lock */
-	atomic_flag lock;	   /* short: one state change */
-	_Atomic uint32_t controls; /* of a template: connections that it chose for */
-	_Atomic uint32_t timeout;  /* ms: life after each packet, by state */
-	uint32_t fwmark;	   /* of the service, or 0 */
-	_Atomic uint64_t expires;  /* ms, the caller's clock */
-	struct rcu_head rcu;
-	struct conn_local local[]; /* one, if CONN_LOCAL */
+	uint8_t af, protocol;  /* protocol of a fwmark service's template: IPPROTO_IP */
+	_Atomic uint8_t flags; /* CONN_*; changed under lock */
+	_Atomic uint8_t state; /* of its proto; changed under lock */
+	atomic_flag lock;      /* short: one state change */
+	uint8_t method;	       /* the server's when the connection was made: conn_method() */
+	/* second cache line */
+	struct conn *control; /* the template that made the choice, or NULL; one reference */
+	union {
+		struct wheel_entry timer;
+		struct rcu_head rcu; /* once it is dead, and so in no wheel */
+	};
+	uint32_t born; /* s, the clock of expires */
+	union {
+		_Atomic uint32_t controls;    /* of a template: connections that it chose for */
+		_Atomic uint32_t client_next; /* else of TCP: see lvs/reset.h */
+	};
+	union {
+		_Atomic uint32_t server_next; /* of TCP: see lvs/reset.h */
+		uint32_t bypass_mark;	      /* of a bypassed connection: its service's */
+	};
+	__be16 lport;		 /* with CONN_LOCAL: the local endpoint's */
+	_Atomic uint8_t in_pkts; /* from the client, 255 and more being one: lvs/defence.h */
+	/* Of the client, the virtual one, with CONN_LOCAL the local one: 4 or 16 bytes each, see
+	 * conn_client(). The server's is dest->addr. */
+	__be32 addrs[];
 };
+
+/* What a packet touches in an IPv4 connection are two cache lines, side by side. With the buckets
+ * of two hashes, about 16 bytes each, even one of IPv6 stays below 192 bytes. */
+#define CONN_SIZE4 128u
+_Static_assert(offsetof(struct conn, method) == 63, "the first cache line has changed");
+_Static_assert(offsetof(struct conn, addrs) + 3 * 4 <= CONN_SIZE4, "IPv4 takes too much memory");
+_Static_assert(offsetof(struct conn, addrs) + 2 * 16 <= 152, "IPv6 takes too much memory");
+
+static inline union addr conn_addr(const struct conn *conn, unsigned int i)
+{
+	union addr addr = {.ip6 = {0}};
+
+	if (conn->af == AF_INET6)
+		memcpy(&addr, &conn->addrs[4 * i], sizeof(addr));
+	else
+		addr.ip = conn->addrs[i];
+	return addr;
+}
+
+static inline union addr conn_client(const struct conn *conn)
+{
+	return conn_addr(conn, 0);
+}
+
+static inline union addr conn_virtual(const struct conn *conn)
+{
+	return conn_addr(conn, 1);
+}
+
+/* Whom the server of a FULLNAT connection (CONN_LOCAL) takes for its client. */
+static inline union addr conn_local(const struct conn *conn)
+{
+	return conn_addr(conn, 2);
+}
+
+/* How many connections a template chose for; 0 if it is none. */
+static inline uint32_t conn_controls(const struct conn *conn)
+{
+	bool template = atomic_load_explicit(&conn->flags, memory_order_relaxed) & CONN_TEMPLATE;
+
+	return template ? atomic_load_explicit(&conn->controls, memory_order_relaxed) : 0;
+}
+
+/* How its packets are forwarded. */
+const struct forward *conn_method(const struct conn *conn);
 
 struct conns;
 
@@ -57,7 +114,7 @@ struct conns;
  * not choose buckets). @now: ms. */
 struct conns *conns_new(uint64_t seed, uint64_t now);
 
-/* Frees all. No reader may be left. Call rcu_barrier() after it. */
+/* Frees all, after waiting for all that ended. No reader may be left; not under RCU. */
 void conns_free(struct conns *conns);
 
 /* The connection of a packet in direction @dir, or NULL. For PKT_IN @flow is client -> virtual,
@@ -75,7 +132,8 @@ void conns_set_locals(struct conns *conns, const struct locals *locals);
  * A new connection to @dest for @flow (client -> virtual), put into the table and counted at the
  * destination. @flags: CONN_TEMPLATE, CONN_ONEPACKET. @dport: at the server. If another thread made
  * the same one meanwhile, *@out is that one. 0, -ENOMEM, or -EADDRNOTAVAIL: FULLNAT, and all local
- * endpoints are in use to this server and port. Worker under RCU.
+ * endpoints are in use to this server and port; -EUSERS, -ENOSPC: the service, or the server, has
+ * as many connections as its limit allows. Worker under RCU.
  */
 int conn_add(struct conns *conns, const struct flow *flow, struct dest *dest, __be16 dport,
 	     uint32_t fwmark, uint32_t flags, struct conn *control, uint64_t now,
@@ -95,6 +153,10 @@ void conn_unlock(struct conn *conn);
  * dead already; a template that still controls connections stays. Any thread under RCU. */
 void conn_expire(struct conns *conns, struct conn *conn);
 
+/* The same in two steps. Out of the table; false if it does not end. Then, on true, uncounted. */
+bool conn_retire(struct conns *conns, struct conn *conn);
+void conn_release(struct conn *conn);
+
 /* Makes a template unfindable; it ends with the last connection it controls. Any thread, RCU. */
 void conn_invalidate(struct conns *conns, struct conn *conn);
 
@@ -102,9 +164,31 @@ void conn_invalidate(struct conns *conns, struct conn *conn);
  */
 bool conns_expire(struct conns *conns, uint64_t now, unsigned int budget);
 
-/* All connections and templates, in the table's order: calls @fn until it returns non-zero, and
+/* The firewall mark of its service, or 0. */
+uint32_t conn_fwmark(const struct conn *conn);
+
+/* All connections and templates, in no order: calls @fn until it returns non-zero, and
  * returns that. Any thread under RCU. */
 int conns_each(struct conns *conns, int (*fn)(struct conn *conn, void *data), void *data);
+
+/* A way through all of them in portions. To begin: all zero. Nothing is to be freed. */
+struct conns_walk {
+	unsigned int slab;
+	struct slab_cursor at;
+};
+
+/*
+ * Calls @fn for about the next @n connections and templates, and returns true if there may be more.
+ * What is in the table from the first portion to the last is met exactly once; what comes or goes
+ * meanwhile, at most once for each time that it came. Enters RCU for one portion at a time, so a
+ * walk through millions holds up no reclamation. Any thread, not under RCU.
+ */
+bool conns_walk(struct conns *conns, struct conns_walk *walk, unsigned int n,
+		void (*fn)(struct conn *conn, void *data), void *data);
+
+/* Lets a new walk begin at a place that @random chooses, instead of at the beginning: for samples.
+ * It goes on to the end, not around. Any thread. */
+void conns_walk_at(const struct conns *conns, struct conns_walk *walk, uint64_t random);
 
 /* Connections and templates in the table. Any thread, relaxed. */
 uint64_t conns_count(const struct conns *conns);

@@ -12,43 +12,45 @@
 
 /*
  * IPVS's hysteresis (lvs-semantics, section 4): overloaded from the upper threshold on, until the
- * count falls below the lower one, which is three quarters of the upper if not set.
+ * count falls below the lower one, which is three quarters of the upper if not set. Between the two
+ * it stays what it is. Returns @flags as they should be.
  */
+static uint32_t overload_judge(const struct dest *dest, uint32_t total, uint32_t flags)
+{
+	uint32_t upper = atomic_load_explicit(&dest->upper, memory_order_relaxed);
+	uint32_t lower = atomic_load_explicit(&dest->lower, memory_order_relaxed);
+
+	if (!lower)
+		lower = upper - upper / 4;
+	if (upper && total >= upper)
+		return flags | DEST_OVERLOAD;
+	return !upper || total < lower ? flags & ~DEST_OVERLOAD : flags;
+}
+
+static uint32_t limit_judge(const struct dest *dest, uint32_t total, uint32_t flags)
+{
+	uint32_t limit = atomic_load_explicit(&dest->limit, memory_order_relaxed);
+
+	return limit && total >= limit ? flags | DEST_FULL : flags & ~DEST_FULL;
+}
+
 static void dest_judge(struct dest *dest)
 {
-	uint32_t upper, lower, total;
-	bool overloaded;
+	uint32_t flags, wanted, total;
 
 	/* Once more after each change: if the counts moved meanwhile, whoever moved them may have
-	 * judged by the old flag, and perhaps nobody comes after us. */
+	 * judged by the old flags, and perhaps nobody comes after us. */
 	for (;;) {
-		upper = atomic_load_explicit(&dest->upper, memory_order_relaxed);
-		lower = atomic_load_explicit(&dest->lower, memory_order_relaxed);
+		flags = atomic_load_explicit(&dest->flags, memory_order_relaxed);
 		total = dest_total(dest);
-		overloaded = dest_overloaded(dest);
-		if (!lower)
-			lower = upper - upper / 4;
-		if (upper && total >= upper && !overloaded)
-			atomic_fetch_or(&dest->flags, DEST_OVERLOAD);
-		else if ((!upper || total < lower) && overloaded)
-			atomic_fetch_and(&dest->flags, ~DEST_OVERLOAD);
-		else
+		wanted = limit_judge(dest, total, overload_judge(dest, total, flags));
+		if (wanted == flags)
 			return;
+		if (wanted & ~flags)
+			atomic_fetch_or(&dest->flags, wanted & ~flags);
+		if (flags & ~wanted)
+			atomic_fetch_and(&dest->flags, ~(flags & ~wanted));
 	}
-}
-
-static void zero(_Atomic uint64_t *counter)
-{
-	atomic_store_explicit(counter, 0, memory_order_relaxed);
-}
-
-void traffic_zero(struct traffic *traffic)
-{
-	zero(&traffic->conns);
-	zero(&traffic->in_pkts);
-	zero(&traffic->out_pkts);
-	zero(&traffic->in_bytes);
-	zero(&traffic->out_bytes);
 }
 
 struct dest *dest_new(const struct dest_spec *spec, const struct service_key *vs)
@@ -59,11 +61,13 @@ struct dest *dest_new(const struct dest_spec *spec, const struct service_key *vs
 		return NULL;
 	CDS_INIT_LIST_HEAD(&dest->list);
 	CDS_INIT_LIST_HEAD(&dest->pool);
+	CDS_INIT_LIST_HEAD(&dest->known);
 	dest->af = spec->af;
 	dest->port = spec->port;
 	dest->addr = spec->addr;
 	dest->vs = *vs;
 	atomic_init(&dest->refs, 1);
+	traffic_init(&dest->traffic);
 	dest_set(dest, spec);
 	return dest;
 }
@@ -73,8 +77,15 @@ void dest_set(struct dest *dest, const struct dest_spec *spec)
 	const struct forward *forward = forward_find(spec->method);
 
 	dest->answers |= forward->answers;
+	dest->full_weight = spec->weight;
+	if (spec->weight)
+		dest->last_weight = spec->weight;
+	dest->backup = spec->backup;
+	dest->own_slow_start = spec->says & SAYS_SLOW_START;
+	dest->slow_start = spec->slow_start;
 	atomic_store_explicit(&dest->forward, forward, memory_order_relaxed);
 	atomic_store_explicit(&dest->weight, spec->weight, memory_order_relaxed);
+	atomic_store_explicit(&dest->limit, spec->limit, memory_order_relaxed);
 	atomic_store_explicit(&dest->upper, spec->upper, memory_order_relaxed);
 	atomic_store_explicit(&dest->lower, spec->lower, memory_order_relaxed);
 	atomic_store_explicit(&dest->tunnel,
@@ -90,38 +101,80 @@ void dest_get(const struct dest *dest, struct dest_spec *spec)
 		.af = dest->af,
 		.method = atomic_load_explicit(&dest->forward, memory_order_relaxed)->method,
 		.port = dest->port,
-		.weight = dest_weight(dest),
+		.weight = dest->full_weight,
 		.upper = atomic_load_explicit(&dest->upper, memory_order_relaxed),
 		.lower = atomic_load_explicit(&dest->lower, memory_order_relaxed),
+		.limit = atomic_load_explicit(&dest->limit, memory_order_relaxed),
+		.slow_start = dest->own_slow_start ? dest->slow_start : 0,
+		.backup = dest->backup,
+		.says = SAYS_LIMIT | SAYS_BACKUP | (dest->own_slow_start ? SAYS_SLOW_START : 0),
 		.tunnel = dest_tunnel(dest),
 		.addr = dest->addr,
 	};
 }
 
-void dest_bind(struct dest *dest, bool template)
+void dest_complete(const struct dest *dest, struct dest_spec *spec)
 {
+	struct dest_spec now;
+
+	dest_get(dest, &now);
+	if (!(spec->says & SAYS_LIMIT))
+		spec->limit = now.limit;
+	if (!(spec->says & SAYS_BACKUP))
+		spec->backup = now.backup;
+	if (!(spec->says & SAYS_SLOW_START))
+		spec->slow_start = now.slow_start;
+	spec->says |= now.says;
+}
+
+/* Takes one more place, if there is one. */
+static bool place_take(struct dest *dest)
+{
+	uint32_t limit = atomic_load_explicit(&dest->limit, memory_order_relaxed);
+	uint32_t total = dest_total(dest);
+
+	if (!limit) {
+		atomic_fetch_add_explicit(&dest->total, 1, memory_order_relaxed);
+		return true;
+	}
+	do {
+		if (total >= limit)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(
+		&dest->total, &total, total + 1, memory_order_relaxed, memory_order_relaxed));
+	return true;
+}
+
+bool dest_bind(struct dest *dest, bool template)
+{
+	if (template)
+		atomic_fetch_add_explicit(&dest->persistent, 1, memory_order_relaxed);
+	else if (!place_take(dest)) {
+		dest_judge(dest); /* lest it be chosen again before whoever took the last place says
+				     so */
+		return false;
+	}
 	atomic_fetch_add_explicit(&dest->refs, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(template ? &dest->persistent : &dest->inactive, 1,
-				  memory_order_relaxed);
 	dest_judge(dest);
+	return true;
 }
 
 void dest_unbind(struct dest *dest, bool template, bool active)
 {
-	atomic_fetch_sub_explicit(template ? &dest->persistent
-				  : active ? &dest->active
-					   : &dest->inactive,
-				  1, memory_order_relaxed);
+	if (active && !template)
+		atomic_fetch_sub_explicit(&dest->active, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(template ? &dest->persistent : &dest->total, 1,
+				  memory_order_relaxed);
 	dest_judge(dest);
 	dest_put(dest);
 }
 
 void dest_activate(struct dest *dest, bool active)
 {
-	atomic_fetch_add_explicit(active ? &dest->active : &dest->inactive, 1,
-				  memory_order_relaxed);
-	atomic_fetch_sub_explicit(active ? &dest->inactive : &dest->active, 1,
-				  memory_order_relaxed);
+	if (active)
+		atomic_fetch_add_explicit(&dest->active, 1, memory_order_relaxed);
+	else
+		atomic_fetch_sub_explicit(&dest->active, 1, memory_order_relaxed);
 }
 
 static void dest_free(struct rcu_head *rcu)

@@ -7,8 +7,12 @@
  * IPVS lets it; each packet that is dropped or passed is counted under its reason.
  */
 #include "lvs/direct.h"
+#include "lvs/defence.h"
 #include "lvs/forward.h"
+#include "lvs/reset.h"
+#include "lvs/reuse.h"
 #include "lvs/schedule.h"
+#include "lvs/track.h"
 #include "lvs/tunnel_error.h"
 
 static void count(struct direct *d, enum reason reason)
@@ -45,155 +49,106 @@ static struct verdict verdict_unreadable(struct direct *d, enum reason reason)
 	return verdict_drop(d, reason);
 }
 
-/* A packet of @conn counts at its server and that server's service, while they are in use. */
-static void traffic_account(const struct conn *conn, const struct pkt *pkt)
+/* A connection of one packet has had it. */
+static void conn_used(struct direct *d, struct conn *conn)
 {
-	struct dest *dest = conn->dest;
-	bool in = pkt->dir == PKT_IN;
-	struct service *svc;
-
-	if (!(atomic_load_explicit(&dest->flags, memory_order_relaxed) & DEST_AVAILABLE))
-		return;
-	atomic_fetch_add_explicit(in ? &dest->traffic.in_pkts : &dest->traffic.out_pkts, 1,
-				  memory_order_relaxed);
-	atomic_fetch_add_explicit(in ? &dest->traffic.in_bytes : &dest->traffic.out_bytes, pkt->len,
-				  memory_order_relaxed);
-	svc = atomic_load_explicit(&dest->svc, memory_order_relaxed);
-	if (!svc)
-		return;
-	RCU_FOUND(svc);
-	atomic_fetch_add_explicit(in ? &svc->traffic.in_pkts : &svc->traffic.out_pkts, 1,
-				  memory_order_relaxed);
-	atomic_fetch_add_explicit(in ? &svc->traffic.in_bytes : &svc->traffic.out_bytes, pkt->len,
-				  memory_order_relaxed);
-}
-
-/* Moves the connection between active and inactive at its server when its state says so.
- * Returns the new flags. Caller holds conn_lock(). */
-static uint8_t conn_settle(struct conn *conn, const struct proto *proto, uint8_t state,
-			   uint8_t flags)
-{
-	bool active = proto->active(state);
-
-	if (active == !!(flags & CONN_INACTIVE)) {
-		flags ^= CONN_INACTIVE;
-		dest_activate(conn->dest, active);
-	}
-	return flags;
-}
-
-/* A template becomes assured when one of its connections is established, or, for a protocol without
- * such a state, when the server answered (ip_vs_control_assure_ct). */
-static void template_assure(struct conn *template, const struct proto *proto, uint8_t state,
-			    const struct pkt *pkt)
-{
-	if (atomic_load_explicit(&template->flags, memory_order_relaxed) & CONN_ASSURED)
-		return;
-	if (proto->established == PROTO_STATELESS ? pkt->dir == PKT_OUT
-						  : state == proto->established)
-		atomic_fetch_or_explicit(&template->flags, CONN_ASSURED, memory_order_relaxed);
-}
-
-/* The state machine. Nearly always the state stays, and then only the timer is put off. */
-static void conn_track(struct direct *d, struct conn *conn, const struct pkt *pkt)
-{
-	const struct proto *proto = proto_find(conn->protocol);
-	enum proto_dir dir = PROTO_INPUT;
-	uint8_t flags, before, state;
-	uint32_t timeout;
-
-	flags = atomic_load_explicit(&conn->flags, memory_order_relaxed);
-	before = atomic_load_explicit(&conn->state, memory_order_relaxed);
-	if (pkt->dir == PKT_OUT)
-		dir = PROTO_OUTPUT;
-	else if (flags & CONN_NOOUTPUT)
-		dir = PROTO_INPUT_ONLY;
-	timeout = proto->timeout(d->timeouts, before) * 1000;
-	if (conn->control)
-		template_assure(conn->control, proto, proto->next(before, dir, pkt), pkt);
-	if (proto->next(before, dir, pkt) == before &&
-	    !(dir == PROTO_OUTPUT && (flags & CONN_NOOUTPUT)) &&
-	    atomic_load_explicit(&conn->timeout, memory_order_relaxed) == timeout) {
-		conn_touch(conn, d->now);
-		return;
-	}
-	conn_lock(conn);
-	flags = atomic_load_explicit(&conn->flags, memory_order_relaxed);
-	if (!(flags & CONN_DEAD)) {
-		before = atomic_load_explicit(&conn->state, memory_order_relaxed);
-		state = proto->next(before, dir, pkt);
-		if (dir == PROTO_OUTPUT)
-			flags &= (uint8_t)~CONN_NOOUTPUT;
-		flags = conn_settle(conn, proto, state, flags);
-		atomic_store_explicit(&conn->flags, flags, memory_order_relaxed);
-		atomic_store_explicit(&conn->state, state, memory_order_relaxed);
-		conn_set_timeout(d->conns, conn, proto->timeout(d->timeouts, state) * 1000, d->now);
-	}
-	conn_unlock(conn);
-}
-
-/*
- * Does this packet begin a new connection although its predecessor with the same addresses and
- * ports is still remembered? IPVS's conn_reuse_mode 1: a SYN on one that is closed, unless a
- * template chose its server.
- */
-static bool conn_superseded(const struct conn *conn, const struct pkt *pkt)
-{
-	uint8_t state = atomic_load_explicit(&conn->state, memory_order_relaxed);
-
-	return pkt->dir == PKT_IN && conn->protocol == IPPROTO_TCP && (pkt->tcp_flags & PKT_SYN) &&
-	       !conn->control && (state == TCP_TIMEWAIT || state == TCP_CLOSED);
-}
-
-/* Was the server of this request removed? The packet is dropped and the timer left alone, as in
- * IPVS: adding the server again revives the connection, but a client that just goes on sending
- * (UDP) is not held for ever. */
-static bool server_gone(const struct conn *conn, const struct pkt *pkt)
-{
-	return pkt->dir == PKT_IN &&
-	       !(atomic_load_explicit(&conn->dest->flags, memory_order_relaxed) & DEST_AVAILABLE);
+	if (atomic_load_explicit(&conn->flags, memory_order_relaxed) & CONN_ONEPACKET)
+		conn_expire(d->conns, conn);
 }
 
 static struct verdict conn_forward(struct direct *d, struct conn *conn, struct pkt *pkt)
 {
 	struct verdict verdict;
 
-	if (pkt->gso && conn->forward->cut)
+	if (pkt->gso && conn_method(conn)->cut)
 		return (struct verdict){.action = VERDICT_SEGMENT};
-	traffic_account(conn, pkt);
+	conn_account(conn, pkt);
 	conn_track(d, conn, pkt);
-	verdict = conn->forward->xmit(d, conn, pkt);
-	if (atomic_load_explicit(&conn->flags, memory_order_relaxed) & CONN_ONEPACKET)
-		conn_expire(d->conns, conn);
+	conn_sequence(conn, pkt);
+	verdict = conn_method(conn)->xmit(d, conn, pkt);
+	conn_used(d, conn);
 	return verdict;
+}
+
+/* May this packet start a connection? */
+static bool starts(const struct direct *d, const struct pkt *pkt)
+{
+	const struct proto *proto = proto_find(pkt->flow.protocol);
+
+	if (proto->starts(pkt))
+		return true;
+	return proto->aborts && setting(d->settings, proto->sloppy) && !proto->aborts(pkt);
+}
+
+/*
+ * A connection for what belongs to none: @flow, client -> virtual, is that of @pkt or of the packet
+ * that it carries. NULL: *@verdict is what becomes of the packet.
+ */
+static struct conn *conn_begin(struct direct *d, struct pkt *pkt, const struct flow *flow,
+			       struct verdict *verdict)
+{
+	struct service *svc = services_find(d->services, flow, pkt->mark);
+	struct conn *conn;
+
+	if (!svc) {
+		*verdict = verdict_pass(d, REASON_NO_SERVICE);
+		return NULL;
+	}
+	if (!pkt->icmp_error && !starts(d, pkt)) {
+		*verdict = verdict_pass(d, REASON_NO_CONN);
+		return NULL;
+	}
+	if (defence_drops_packet(d->settings)) {
+		*verdict = verdict_drop(d, REASON_DROP_PACKET);
+		return NULL;
+	}
+	switch (conn_schedule(d, svc, flow, pkt, &conn)) {
+	case SCHEDULED:
+		return conn;
+	case SCHEDULED_IGNORED:
+		*verdict = verdict_pass(d, REASON_NO_CONN);
+		break;
+	case SCHEDULED_REFUSED:
+		*verdict = verdict_refuse(d, pkt, REASON_NO_SERVER);
+		break;
+	case SCHEDULED_SERVICE_FULL:
+		*verdict = verdict_refuse(d, pkt, REASON_SERVICE_FULL);
+		break;
+	case SCHEDULED_SERVER_FULL:
+		*verdict = verdict_refuse(d, pkt, REASON_SERVER_FULL);
+		break;
+	case SCHEDULED_NO_LOCAL:
+		*verdict = verdict_refuse(d, pkt, REASON_NO_LOCAL);
+		break;
+	case SCHEDULED_NO_MEMORY:
+		*verdict = verdict_drop(d, REASON_NO_MEMORY);
+		break;
+	}
+	return NULL;
+}
+
+/* Does a real server speak to somebody who never spoke to it, and is it to be told? */
+static bool unwanted(const struct direct *d, const struct pkt *pkt)
+{
+	const struct proto *proto = proto_find(pkt->flow.protocol);
+
+	return setting(d->settings, SETTING_NAT_ICMP_SEND) && pkt->hook != HOOK_PREROUTING &&
+	       !(proto->aborts && proto->aborts(pkt)) &&
+	       services_answer_from(d->services, &pkt->flow);
 }
 
 /* The first packet of a flow, or one that belongs to none. */
 static struct verdict direct_new(struct direct *d, struct pkt *pkt)
 {
+	struct verdict verdict;
 	struct conn *conn;
-	struct service *svc;
 
+	if (unwanted(d, pkt))
+		return verdict_refuse(d, pkt, REASON_NO_CLIENT);
 	if (pkt->dir == PKT_OUT)
 		return verdict_pass(d, REASON_NO_CONN);
-	svc = services_find(d->services, &pkt->flow, pkt->mark);
-	if (!svc)
-		return verdict_pass(d, REASON_NO_SERVICE);
-	if (!proto_find(pkt->flow.protocol)->starts(pkt))
-		return verdict_pass(d, REASON_NO_CONN);
-	switch (conn_schedule(d, svc, pkt, &conn)) {
-	case SCHEDULED:
-		return conn_forward(d, conn, pkt);
-	case SCHEDULED_IGNORED:
-		return verdict_pass(d, REASON_NO_CONN);
-	case SCHEDULED_REFUSED:
-		return verdict_refuse(d, pkt, REASON_NO_SERVER);
-	case SCHEDULED_NO_LOCAL:
-		return verdict_refuse(d, pkt, REASON_NO_LOCAL);
-	case SCHEDULED_NO_MEMORY:
-		break;
-	}
-	return verdict_drop(d, REASON_NO_MEMORY);
+	conn = conn_begin(d, pkt, &pkt->flow, &verdict);
+	return conn ? conn_forward(d, conn, pkt) : verdict;
 }
 
 /*
@@ -214,7 +169,7 @@ static struct conn *conn_of(struct direct *d, struct pkt *pkt, const struct flow
 		return conn_find(d->conns, flow, PKT_IN);
 	case HOOK_PREROUTING:
 		conn = conn_find(d->conns, flow, PKT_OUT);
-		if (!conn || conn->forward->method != FORWARD_FULLNAT)
+		if (!conn || conn_method(conn)->method != FORWARD_FULLNAT)
 			return NULL;
 		pkt->dir = PKT_OUT;
 		return conn;
@@ -223,6 +178,23 @@ static struct conn *conn_of(struct direct *d, struct pkt *pkt, const struct flow
 		break;
 	}
 	return NULL;
+}
+
+/* As for a packet that nobody knows, if schedule_icmp allows: a connection for what an ICMP error
+ * carries. Where there is no server, nobody is told, for it is an error itself. */
+static struct conn *icmp_begin(struct direct *d, struct pkt *pkt, const struct flow *flow,
+			       struct verdict *verdict)
+{
+	struct conn *conn;
+
+	if (pkt->dir == PKT_OUT || !setting(d->settings, SETTING_SCHEDULE_ICMP)) {
+		*verdict = verdict_pass(d, REASON_NO_CONN);
+		return NULL;
+	}
+	conn = conn_begin(d, pkt, flow, verdict);
+	if (!conn && verdict->set_mark)
+		*verdict = (struct verdict){.action = VERDICT_DROP};
+	return conn;
 }
 
 /* An ICMP error belongs to the connection whose packet it carries; that packet went the other way
@@ -246,9 +218,25 @@ static struct verdict direct_icmp(struct direct *d, struct pkt *pkt)
 			     .daddr = inner->saddr};
 	conn = conn_of(d, pkt, &flow);
 	if (!conn)
-		return verdict_pass(d, REASON_NO_CONN);
-	traffic_account(conn, pkt);
-	return conn->forward->xmit_icmp(d, conn, pkt);
+		conn = icmp_begin(d, pkt, &flow, &verdict);
+	if (!conn)
+		return verdict;
+	conn_account(conn, pkt);
+	verdict = conn_method(conn)->xmit_icmp(d, conn, pkt);
+	conn_used(d, conn);
+	return verdict;
+}
+
+/* The packet of a new connection that takes the place of @old, which still counts at its server
+ * while the new one is scheduled: in IPVS, too, it ends a moment later. */
+static struct verdict direct_anew(struct direct *d, struct conn *old, struct pkt *pkt)
+{
+	bool ended = conn_retire(d->conns, old);
+	struct verdict verdict = direct_new(d, pkt);
+
+	if (ended)
+		conn_release(old);
+	return verdict;
 }
 
 struct verdict direct_packet(struct direct *d, struct pkt *pkt)
@@ -260,16 +248,16 @@ struct verdict direct_packet(struct direct *d, struct pkt *pkt)
 		return verdict_unreadable(d, reason);
 	if (!proto_find(pkt->flow.protocol))
 		return direct_icmp(d, pkt);
-	if (pkt->gso && pkt->flow.protocol == IPPROTO_UDP)
+	if (pkt->gso && pkt->flow.protocol != IPPROTO_TCP)
 		return (struct verdict){.action = VERDICT_SEGMENT};
 	conn = conn_of(d, pkt, &pkt->flow);
-	if (conn && conn_superseded(conn, pkt)) {
-		conn_expire(d->conns, conn);
-		conn = NULL;
-	}
 	if (!conn)
 		return direct_new(d, pkt);
-	if (server_gone(conn, pkt))
+	if (conn_revived(conn, pkt) || conn_outdated(d, conn, pkt))
+		return direct_anew(d, conn, pkt);
+	if (conn_killed(conn))
+		return reset_answer(d, conn, pkt);
+	if (conn_orphaned(conn, pkt))
 		return verdict_drop(d, REASON_SERVER_GONE);
 	return conn_forward(d, conn, pkt);
 }

@@ -34,19 +34,56 @@ struct bypass {
 /* Every packet of every worker goes through here. Caller holds the RCU read lock. */
 struct verdict direct_packet(struct direct *d, struct pkt *pkt);
 
+/* What becomes of a flow. */
+enum outcome {
+	OUTCOME_PASSED, /* not ours */
+	OUTCOME_CONNECTION,
+	OUTCOME_DROPPED, /* the server of its connection was removed */
+	OUTCOME_RESET,	 /* its connection was killed */
+	OUTCOME_TEMPLATE,
+	OUTCOME_SCHEDULED,
+	OUTCOME_BYPASSED, /* cache_bypass, if what it is sent to is not this machine */
+	OUTCOME_REFUSED,  /* no server can take it */
+	OUTCOME_SERVICE_FULL,
+	OUTCOME_SERVER_FULL
+};
+
+struct fate {
+	enum outcome outcome;
+	struct conn *template; /* the persistence template that decides, or NULL */
+	struct dest *dest;     /* who gets it, or NULL */
+};
+
+/* A server as the choice saw it. */
+struct server_view {
+	struct dest *dest;
+	int32_t weight, full_weight; /* to schedule by; the administrator's */
+	uint32_t active, inactive;
+	uint32_t flags; /* DEST_* */
+	int64_t load;	/* as the scheduler compares them, if it does */
+	bool in_pool;	/* the scheduler chooses among them */
+};
+
 /* How a flow would be answered, for "nfvsadm explain". The pointers are valid under RCU. */
 struct explanation {
 	struct service *svc;	   /* NULL: no service claims it */
 	uint32_t mark;		   /* with which it was looked up */
 	const struct match *match; /* the line of a firewall-mark group that marks it, or NULL */
 	struct conn *conn;	   /* an existing connection, or NULL */
-	struct conn *template;	   /* the persistence template that decides, or NULL */
-	struct dest *dest;	   /* who would get it; NULL: refused */
+	struct fate fate;
+	bool reopens;	  /* a packet that opens a connection takes the place of conn: ... */
+	struct fate anew; /* ... and this becomes of it */
+	bool full;	  /* the service is */
+	/* of one moment, that of the scheduler's choice if there is one */
+	struct sched_facts facts; /* none: it did not choose */
+	struct server_view *servers;
+	size_t servers_len;
 };
 
-/* Looks @flow (client -> virtual) up as a packet with @mark would be, and changes nothing.
- * Control thread under RCU. */
-void direct_explain(const struct direct *d, const struct flow *flow, uint32_t mark,
-		    struct explanation *out);
+/* Looks @flow (client -> virtual) up as a packet with @mark would be, and changes nothing. The
+ * caller frees *@out. -ENOMEM: nothing to free. Control thread under RCU. */
+int direct_explain(const struct direct *d, const struct flow *flow, uint32_t mark,
+		   struct explanation *out);
+void explanation_free(struct explanation *explanation);
 
 #endif

@@ -11,17 +11,18 @@
 
 static struct verdict fullnat_xmit(struct direct *d, const struct conn *conn, struct pkt *pkt)
 {
-	const struct conn_local *local = conn->local;
+	const union addr client = conn_client(conn), virtual = conn_virtual(conn);
+	const union addr local = conn_local(conn);
 	struct verdict verdict;
 
 	if (transmit_expired(d, pkt, &verdict))
 		return verdict;
 	if (pkt->dir == PKT_IN) {
 		nat_rewrite(pkt, NAT_DESTINATION, &conn->dest->addr, conn->dport);
-		nat_rewrite(pkt, NAT_SOURCE, &local->addr, local->port);
+		nat_rewrite(pkt, NAT_SOURCE, &local, conn->lport);
 	} else {
-		nat_rewrite(pkt, NAT_SOURCE, &conn->vaddr, conn->vport);
-		nat_rewrite(pkt, NAT_DESTINATION, &conn->caddr, conn->cport);
+		nat_rewrite(pkt, NAT_SOURCE, &virtual, conn->vport);
+		nat_rewrite(pkt, NAT_DESTINATION, &client, conn->cport);
 	}
 	return transmit_own(d, pkt);
 }
@@ -30,18 +31,17 @@ static struct verdict fullnat_xmit(struct direct *d, const struct conn *conn, st
  * the server to the local one, as a server may have no route to the client's side. */
 static struct verdict fullnat_xmit_icmp(struct direct *d, const struct conn *conn, struct pkt *pkt)
 {
-	const struct conn_local *local = conn->local;
+	const union addr client = conn_client(conn), virtual = conn_virtual(conn);
+	const union addr local = conn_local(conn);
 	const union addr *raddr = &conn->dest->addr;
 
 	if (pkt->dir == PKT_IN) {
 		nat_rewrite_error(pkt, NAT_DESTINATION, raddr, NAT_SOURCE, raddr, conn->dport);
-		nat_rewrite_error(pkt, NAT_SOURCE, &local->addr, NAT_DESTINATION, &local->addr,
-				  local->port);
+		nat_rewrite_error(pkt, NAT_SOURCE, &local, NAT_DESTINATION, &local, conn->lport);
 	} else {
-		nat_rewrite_error(pkt, NAT_SOURCE, &conn->vaddr, NAT_DESTINATION, &conn->vaddr,
+		nat_rewrite_error(pkt, NAT_SOURCE, &virtual, NAT_DESTINATION, &virtual,
 				  conn->vport);
-		nat_rewrite_error(pkt, NAT_DESTINATION, &conn->caddr, NAT_SOURCE, &conn->caddr,
-				  conn->cport);
+		nat_rewrite_error(pkt, NAT_DESTINATION, &client, NAT_SOURCE, &client, conn->cport);
 	}
 	return transmit_own(d, pkt);
 }

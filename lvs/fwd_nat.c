@@ -27,10 +27,12 @@ static void sum_delivered(struct direct *d, const struct conn *conn, struct pkt 
 
 static struct verdict nat_xmit(struct direct *d, const struct conn *conn, struct pkt *pkt)
 {
+	const union addr vaddr = conn_virtual(conn);
+
 	if (pkt->dir == PKT_IN)
 		nat_rewrite(pkt, NAT_DESTINATION, &conn->dest->addr, conn->dport);
 	else
-		nat_rewrite(pkt, NAT_SOURCE, &conn->vaddr, conn->vport);
+		nat_rewrite(pkt, NAT_SOURCE, &vaddr, conn->vport);
 	sum_delivered(d, conn, pkt);
 	return transmit_forward(d, pkt);
 }
@@ -40,12 +42,13 @@ static struct verdict nat_xmit(struct direct *d, const struct conn *conn, struct
  * server. */
 static struct verdict nat_xmit_icmp(struct direct *d, const struct conn *conn, struct pkt *pkt)
 {
+	const union addr vaddr = conn_virtual(conn);
+
 	if (pkt->dir == PKT_IN)
 		nat_rewrite_error(pkt, NAT_DESTINATION, &conn->dest->addr, NAT_SOURCE,
 				  &conn->dest->addr, conn->dport);
 	else
-		nat_rewrite_error(pkt, NAT_SOURCE, &conn->vaddr, NAT_DESTINATION, &conn->vaddr,
-				  conn->vport);
+		nat_rewrite_error(pkt, NAT_SOURCE, &vaddr, NAT_DESTINATION, &vaddr, conn->vport);
 	return transmit_forward(d, pkt);
 }
 

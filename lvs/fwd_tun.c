@@ -10,6 +10,9 @@ static struct verdict tun_xmit(struct direct *d, const struct conn *conn, struct
 {
 	if (pkt->dir == PKT_OUT)
 		return (struct verdict){.action = VERDICT_ACCEPT};
+	/* gue could leave the receiver a checksum to make, but knows the Internet's only. */
+	if (pkt->flow.protocol == IPPROTO_SCTP)
+		pkt_sum(pkt);
 	return transmit_tunnel(d, conn->dest, pkt);
 }
 

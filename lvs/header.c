@@ -3,9 +3,11 @@
  * Single fields of a parsed packet that forwarding looks at or changes: TTL, DF, the transport
  * checksum. The offsets were checked by pkt_parse(). Workers; pure.
  */
+#include "lvs/crc32c.h"
 #include "lvs/csum.h"
 #include "lvs/pkt.h"
 
+#include <endian.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
@@ -21,6 +23,8 @@ static size_t check_offset(uint8_t protocol)
 		return offsetof(struct tcphdr, check);
 	case IPPROTO_UDP:
 		return offsetof(struct udphdr, check);
+	case IPPROTO_SCTP:
+		return SCTP_CHECKSUM_OFFSET;
 	default:
 		return offsetof(struct icmphdr, checksum); /* and struct icmp6_hdr's */
 	}
@@ -31,15 +35,23 @@ uint32_t pkt_sum_offset(const struct pkt *pkt)
 	return pkt->l4 + (uint32_t)check_offset(pkt->flow.protocol);
 }
 
-void pkt_sum(struct pkt *pkt)
+static void sctp_sum(struct pkt *pkt)
+{
+	uint8_t *check = pkt->data + pkt_sum_offset(pkt);
+	uint32_t field = 0;
+
+	memcpy(check, &field, sizeof(field));
+	field = htole32(~crc32c_add(CRC32C_INIT, pkt->data + pkt->l4, pkt->len - pkt->l4));
+	memcpy(check, &field, sizeof(field));
+}
+
+static void internet_sum(struct pkt *pkt)
 {
 	const struct flow *flow = &pkt->flow;
 	uint8_t *check = pkt->data + pkt_sum_offset(pkt);
 	uint32_t len = pkt->len - pkt->l4, sum = 0;
 	__be16 field = 0;
 
-	if (!pkt->csum_partial || pkt->gso)
-		return;
 	memcpy(check, &field, sizeof(field));
 	if (flow->protocol != IPPROTO_ICMP)
 		sum = csum_pseudo(flow->af, &flow->saddr, &flow->daddr, len, flow->protocol);
@@ -47,6 +59,16 @@ void pkt_sum(struct pkt *pkt)
 	if (flow->protocol == IPPROTO_UDP && !field)
 		field = 0xffff; /* RFC 768: 0 would say that there is none */
 	memcpy(check, &field, sizeof(field));
+}
+
+void pkt_sum(struct pkt *pkt)
+{
+	if (!pkt->csum_partial || pkt->gso)
+		return;
+	if (pkt->flow.protocol == IPPROTO_SCTP)
+		sctp_sum(pkt);
+	else
+		internet_sum(pkt);
 	pkt->csum_partial = false;
 }
 

@@ -5,13 +5,13 @@
  * fwd_fullnat.c) share. Workers, under RCU.
  */
 #include "lvs/nat.h"
+#include "lvs/crc32c.h"
 #include "lvs/csum.h"
 
+#include <endian.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/ip_icmp.h>
-#include <netinet/tcp.h>
-#include <netinet/udp.h>
 #include <string.h>
 
 /* A header field that may lie at any address. */
@@ -46,29 +46,56 @@ static void ip_rewrite(uint8_t *l3, uint8_t af, enum nat_end end, const union ad
 	put16(check, csum_replace32(get16(check), from->ip, to->ip));
 }
 
-/* TCP and UDP begin with the two ports. */
+/* TCP, UDP and SCTP begin with the two ports. */
 static void port_rewrite(uint8_t *l4, enum nat_end end, __be16 port)
 {
 	put16(l4 + (end == NAT_SOURCE ? 0 : 2), port);
 }
 
-void nat_rewrite(struct pkt *pkt, enum nat_end end, const union addr *addr, __be16 port)
+/* SCTP's checksum covers its own packet only, so addresses do not count. It is a remainder: that of
+ * a sum is the sum of both, so what has changed is added as a packet of its own. */
+static void sctp_update(struct pkt *pkt, enum nat_end end, __be16 from, __be16 to)
 {
-	uint8_t *l4 = pkt->data + pkt->l4;
-	uint8_t *check = l4 + (pkt->flow.protocol == IPPROTO_TCP ? offsetof(struct tcphdr, check)
-								 : offsetof(struct udphdr, check));
-	union addr *old = end == NAT_SOURCE ? &pkt->flow.saddr : &pkt->flow.daddr;
-	__be16 *old_port = end == NAT_SOURCE ? &pkt->flow.sport : &pkt->flow.dport;
+	uint8_t *check = pkt->data + pkt_sum_offset(pkt);
+	const __be16 change[2] = {
+		[NAT_SOURCE] = end == NAT_SOURCE ? from ^ to : 0,
+		[NAT_DESTINATION] = end == NAT_DESTINATION ? from ^ to : 0,
+	};
+	uint32_t behind = pkt->len - pkt->l4 - (uint32_t)sizeof(change), field;
+
+	memcpy(&field, check, sizeof(field));
+	field ^= htole32(crc32c_add_zeros(crc32c_add(0, change, sizeof(change)), (uint16_t)behind));
+	memcpy(check, &field, sizeof(field));
+}
+
+/* The checksum of a TCP or UDP packet, of whose one end these have changed. */
+static void internet_update(struct pkt *pkt, const union addr *from, const union addr *to,
+			    __be16 from_port, __be16 to_port)
+{
+	uint8_t *check = pkt->data + pkt_sum_offset(pkt);
 	bool udp = pkt->flow.protocol == IPPROTO_UDP;
 	__be16 sum = get16(check);
 
-	ip_rewrite(pkt->data, pkt->flow.af, end, old, addr);
-	port_rewrite(l4, end, port);
 	/* RFC 768: 0 says that the sender made none, and 0xffff is the same sum. */
-	if (!pkt->gso && !pkt->csum_partial && (sum || !udp)) {
-		sum = csum_replace_addr(sum, pkt->flow.af, old, addr);
-		sum = csum_replace16(sum, *old_port, port);
-		put16(check, udp && !sum ? 0xffff : sum);
+	if (udp && !sum)
+		return;
+	sum = csum_replace_addr(sum, pkt->flow.af, from, to);
+	sum = csum_replace16(sum, from_port, to_port);
+	put16(check, udp && !sum ? 0xffff : sum);
+}
+
+void nat_rewrite(struct pkt *pkt, enum nat_end end, const union addr *addr, __be16 port)
+{
+	union addr *old = end == NAT_SOURCE ? &pkt->flow.saddr : &pkt->flow.daddr;
+	__be16 *old_port = end == NAT_SOURCE ? &pkt->flow.sport : &pkt->flow.dport;
+
+	ip_rewrite(pkt->data, pkt->flow.af, end, old, addr);
+	port_rewrite(pkt->data + pkt->l4, end, port);
+	if (!pkt->gso && !pkt->csum_partial) {
+		if (pkt->flow.protocol == IPPROTO_SCTP)
+			sctp_update(pkt, end, *old_port, port);
+		else
+			internet_update(pkt, old, addr, *old_port, port);
 	}
 	*old = *addr;
 	*old_port = port;

@@ -8,9 +8,10 @@
  * Rewriting of addresses and ports in a parsed packet, with its checksums. pkt->flow and pkt->inner
  * follow, so rewrites can be applied one after the other. Workers; pure.
  *
- * Checksums are updated incrementally, so a packet that was corrupt stays so; only where the kernel
- * left the sum to the network card (CHECKSUM_PARTIAL) it is made here, because a packet that comes
- * back with a verdict counts as summed. A GSO packet is summed anew by the kernel when it is cut.
+ * Checksums are updated incrementally, so a packet that was corrupt stays so, also of SCTP, where
+ * IPVS would sum it anew; only where the kernel left the sum to the network card (CHECKSUM_PARTIAL)
+ * it is made here, because a packet that comes back with a verdict counts as summed. A GSO packet
+ * is summed anew by the kernel when it is cut.
  */
 
 enum nat_end {
@@ -18,7 +19,7 @@ enum nat_end {
 	NAT_DESTINATION
 };
 
-/* One end of a TCP or UDP packet. */
+/* One end of a TCP, UDP or SCTP packet. */
 void nat_rewrite(struct pkt *pkt, enum nat_end end, const union addr *addr, __be16 port);
 
 /*

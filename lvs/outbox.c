@@ -23,6 +23,13 @@ struct outgoing *outbox_add(struct outbox *outbox)
 	return place(outbox);
 }
 
+uint8_t *outbox_body(struct outbox *outbox)
+{
+	if (outbox->len - outbox->errors >= OUTBOX_MAX)
+		return NULL;
+	return outbox->items[outbox->len].body;
+}
+
 /* One for each ms that passed. */
 static void earn(struct outbox *outbox, uint64_t now)
 {

@@ -17,6 +17,7 @@
 #define OUTBOX_MAX    64u /* packets; as many as come in a batch */
 #define OUTBOX_ERRORS 16u /* ICMP errors a batch: a flood must not make a flood */
 #define OUTBOX_QUOTE  1280u
+#define OUTBOX_BODY   60u /* a TCP segment without data */
 
 /* One complete IP packet in two parts. */
 struct outgoing {
@@ -25,6 +26,7 @@ struct outgoing {
 	uint32_t mtu;	       /* larger than this: to be cut into fragments; 0: never */
 	struct iovec parts[2]; /* the first may be empty */
 	uint8_t head[TUNNEL_HEAD_MAX];
+	uint8_t body[OUTBOX_BODY]; /* for who has no packet to point at: see outbox_body() */
 };
 
 struct outbox {
@@ -37,6 +39,10 @@ struct outbox {
 
 /* The next free place, zeroed but for its buffers; NULL: full. The caller fills it in. */
 struct outgoing *outbox_add(struct outbox *outbox);
+
+/* The body of the place that outbox_add() will give next, for a small packet to be written before
+ * it is known whether it can leave; NULL: full. */
+uint8_t *outbox_body(struct outbox *outbox);
 
 /*
  * A place for an ICMP error, with @buf to write it to (OUTBOX_QUOTE bytes); NULL: enough of them in

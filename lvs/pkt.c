@@ -204,6 +204,45 @@ static enum reason udp_parse(struct cursor *c, struct pkt *pkt)
 	return REASON_NONE;
 }
 
+/*
+ * SCTP's common header, and that of a chunk, wherever one begins. A COOKIE ECHO or COOKIE ACK may
+ * have an ABORT behind it (RFC 9260, 3.3.7), which then is what counts.
+ */
+struct sctp_header {
+	__be16 sport, dport;
+	__be32 tag, checksum;
+};
+
+struct sctp_chunk {
+	uint8_t type, flags;
+	__be16 len;
+};
+
+static bool abort_follows(struct cursor c, const struct sctp_chunk *first)
+{
+	uint32_t len = ntohs(first->len);
+	struct sctp_chunk second;
+
+	if (first->type != CHUNK_COOKIE_ECHO && first->type != CHUNK_COOKIE_ACK)
+		return false;
+	return len >= sizeof(*first) && skip(&c, (len + 3) / 4 * 4 - (uint32_t)sizeof(*first)) &&
+	       take(&c, &second, sizeof(second)) && second.type == CHUNK_ABORT;
+}
+
+static enum reason sctp_parse(struct cursor *c, struct pkt *pkt)
+{
+	struct sctp_header sctp;
+	struct sctp_chunk chunk;
+
+	if (!take(c, &sctp, sizeof(sctp)) || !take(c, &chunk, sizeof(chunk)))
+		return REASON_TRUNCATED;
+	pkt->flow.sport = sctp.sport;
+	pkt->flow.dport = sctp.dport;
+	pkt->chunk = chunk.type;
+	pkt->chunk_abort = abort_follows(*c, &chunk);
+	return REASON_NONE;
+}
+
 static bool icmp_is_error(uint8_t af, uint8_t type)
 {
 	if (af == AF_INET6)
@@ -221,7 +260,8 @@ static bool head_parse(struct cursor *c, struct flow *flow)
 	c->whole = false;
 	if (ip_parse(c, flow))
 		return false;
-	if (flow->protocol != IPPROTO_TCP && flow->protocol != IPPROTO_UDP)
+	if (flow->protocol != IPPROTO_TCP && flow->protocol != IPPROTO_UDP &&
+	    flow->protocol != IPPROTO_SCTP)
 		return false;
 	if (sizeof(head) > c->end - c->at)
 		return false;
@@ -270,6 +310,8 @@ enum reason pkt_parse(struct pkt *pkt)
 	pkt->len = c.end;
 	pkt->l4 = c.at;
 	pkt->tcp_flags = 0;
+	pkt->chunk = 0;
+	pkt->chunk_abort = false;
 	pkt->icmp_error = false;
 	pkt->inner_l3 = 0;
 	switch (pkt->flow.protocol) {
@@ -277,6 +319,8 @@ enum reason pkt_parse(struct pkt *pkt)
 		return tcp_parse(&c, pkt);
 	case IPPROTO_UDP:
 		return udp_parse(&c, pkt);
+	case IPPROTO_SCTP:
+		return sctp_parse(&c, pkt);
 	case IPPROTO_ICMP:
 		return pkt->flow.af == AF_INET ? icmp_parse(&c, pkt) : REASON_PROTOCOL;
 	case IPPROTO_ICMPV6:

@@ -52,6 +52,29 @@ static const uint8_t table[][EVENTS][TCP_STATES] = {
 		[EVENT_RST] =	{  CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL },
 	},
 };
+
+/* With secure_tcp the client's ACK alone establishes nothing where answers are seen: a packet of the
+ * server has to follow. */
+static const uint8_t secure_table[][EVENTS][TCP_STATES] = {
+	[PROTO_INPUT] = {	/* NO  ES  SS  SR  FW  TW  CL  CW  LA  LI  SA */
+		[EVENT_SYN] =	{  SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SA },
+		[EVENT_FIN] =	{  CL, CW, SS, TW, TW, TW, CL, CW, LA, LI, SA },
+		[EVENT_ACK] =	{  ES, ES, SS, SR, FW, TW, CL, CW, CL, LI, SA },
+		[EVENT_RST] =	{  CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL },
+	},
+	[PROTO_OUTPUT] = {
+		[EVENT_SYN] =	{  SS, ES, SS, SA, SS, SS, SS, SS, SS, LI, SA },
+		[EVENT_FIN] =	{  TW, FW, SS, TW, FW, TW, CL, TW, LA, LI, TW },
+		[EVENT_ACK] =	{  ES, ES, SS, ES, FW, TW, CL, CW, LA, ES, ES },
+		[EVENT_RST] =	{  CL, CL, SS, CL, CL, TW, CL, CL, CL, CL, CL },
+	},
+	[PROTO_INPUT_ONLY] = {
+		[EVENT_SYN] =	{  SA, ES, ES, SR, SA, SA, SA, SA, SA, SA, SA },
+		[EVENT_FIN] =	{  CL, FW, SS, TW, FW, TW, CL, CW, LA, LI, TW },
+		[EVENT_ACK] =	{  ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES },
+		[EVENT_RST] =	{  CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL },
+	},
+};
 /* clang-format on */
 
 static enum event event_of(uint8_t flags)
@@ -72,11 +95,38 @@ static bool tcp_starts(const struct pkt *pkt)
 	return (pkt->tcp_flags & (PKT_SYN | PKT_RST)) == PKT_SYN;
 }
 
+static bool tcp_aborts(const struct pkt *pkt)
+{
+	return pkt->tcp_flags & PKT_RST;
+}
+
+static bool tcp_opens(const struct pkt *pkt)
+{
+	return pkt->tcp_flags & PKT_SYN;
+}
+
+static bool tcp_over(uint8_t state)
+{
+	return state == TCP_TIMEWAIT || state == TCP_CLOSED;
+}
+
 static uint8_t tcp_next(uint8_t state, enum proto_dir dir, const struct pkt *pkt)
 {
 	enum event event = event_of(pkt->tcp_flags);
 
 	return event == EVENT_NONE ? TCP_CLOSED : table[dir][event][state];
+}
+
+static uint8_t tcp_next_secure(uint8_t state, enum proto_dir dir, const struct pkt *pkt)
+{
+	enum event event = event_of(pkt->tcp_flags);
+
+	return event == EVENT_NONE ? TCP_CLOSED : secure_table[dir][event][state];
+}
+
+static bool tcp_half_open(uint8_t state)
+{
+	return state == TCP_SRECV || state == TCP_SYNACK;
 }
 
 static bool tcp_active(uint8_t state)
@@ -109,7 +159,13 @@ const struct proto proto_tcp = {
 	.protocol = IPPROTO_TCP,
 	.established = TCP_ESTAB,
 	.starts = tcp_starts,
+	.aborts = tcp_aborts,
+	.sloppy = SETTING_SLOPPY_TCP,
+	.opens = tcp_opens,
+	.over = tcp_over,
 	.next = tcp_next,
+	.next_secure = tcp_next_secure,
+	.half_open = tcp_half_open,
 	.active = tcp_active,
 	.timeout = tcp_timeout,
 	.state_name = tcp_state_name,

@@ -14,9 +14,14 @@
 #define FTP_PORT      21
 #define FTP_DATA_PORT 20
 
-bool template_valid(const struct conn *template)
+bool template_valid(const struct settings *settings, const struct conn *template)
 {
-	return atomic_load_explicit(&template->dest->flags, memory_order_relaxed) & DEST_AVAILABLE;
+	const struct dest *dest = template->dest;
+
+	if (!(atomic_load_explicit(&dest->flags, memory_order_relaxed) & DEST_AVAILABLE) ||
+	    dest_stands_back(dest) || dest_draining(dest))
+		return false;
+	return dest_weight(dest) || !setting(settings, SETTING_EXPIRE_QUIESCENT_TEMPLATE);
 }
 
 /* The firewall mark written as an address, in the first word of either family, as IPVS lists it:
@@ -41,13 +46,26 @@ struct flow template_key(const struct service *svc, const struct flow *flow)
 	return key;
 }
 
-/* Nobody can take the flow. To the :21 service also come flows to ports that may be another's, and
- * those are not ours to refuse (ip_vs_leave). */
+bool flow_from_ftp(const struct flow *flow)
+{
+	return flow->sport == htons(FTP_DATA_PORT);
+}
+
+bool refusal_passes(const struct service *svc, const struct flow *flow)
+{
+	return svc->key.port == htons(FTP_PORT) && flow->dport != svc->key.port;
+}
+
+/* Nobody can take the flow. */
 static enum scheduled refuse(const struct service *svc, const struct flow *flow)
 {
-	bool data = svc->key.port == htons(FTP_PORT) && flow->dport != svc->key.port;
+	return refusal_passes(svc, flow) ? SCHEDULED_IGNORED : SCHEDULED_REFUSED;
+}
 
-	return data ? SCHEDULED_IGNORED : SCHEDULED_REFUSED;
+bool bypass_allowed(const struct direct *d, const struct service *svc, const struct flow *flow)
+{
+	return svc->key.fwmark && d->bypass && setting(d->settings, SETTING_CACHE_BYPASS) &&
+	       addr_is_unicast(flow->af, &flow->daddr);
 }
 
 /* The stand-in for a server that a fwmark service without one has if cache_bypass says so, or NULL.
@@ -56,8 +74,7 @@ static struct dest *bypass(struct direct *d, const struct service *svc, const st
 {
 	struct route route;
 
-	if (!svc->key.fwmark || !d->bypass || !setting(d->settings, SETTING_CACHE_BYPASS) ||
-	    !addr_is_unicast(flow->af, &flow->daddr))
+	if (!bypass_allowed(d, svc, flow))
 		return NULL;
 	d->router->find(d->router, flow->af, &flow->daddr, &route);
 	if (route.local)
@@ -87,17 +104,18 @@ static struct conn *template_add(struct direct *d, struct service *svc, const st
 	return template;
 }
 
-/* The template for @flow, found or made. */
+/* The template for @flow, found or @made. */
 static struct conn *template_get(struct direct *d, struct service *svc, const struct flow *flow,
-				 enum scheduled *result)
+				 bool *made, enum scheduled *result)
 {
 	struct flow key = template_key(svc, flow);
 	struct conn *template = conn_find_template(d->conns, &key);
 
-	if (template && !template_valid(template)) {
+	if (template && !template_valid(d->settings, template)) {
 		conn_invalidate(d->conns, template);
 		template = NULL;
 	}
+	*made = !template;
 	return template ? template : template_add(d, svc, &key, flow, result);
 }
 
@@ -111,15 +129,13 @@ static void account_conn(struct service *svc, struct dest *dest)
 /* Does the client live in the NAT server's own network? Its server may then answer it directly,
  * past the director, and the client would not know the answer: noted for the control thread to
  * warn. */
-static void note_near(struct direct *d, const struct pkt *pkt, struct dest *dest)
+static void note_near(struct direct *d, const struct flow *flow, struct dest *dest)
 {
 	uint8_t prefix = atomic_load_explicit(&dest->near_prefix, memory_order_relaxed);
-	const struct flow *flow = &pkt->flow;
 	union addr client, server;
 	uint32_t mask = prefix;
 
-	if (!prefix || pkt->hook != HOOK_PREROUTING ||
-	    atomic_load_explicit(&dest->near, memory_order_relaxed))
+	if (!prefix || atomic_load_explicit(&dest->near, memory_order_relaxed))
 		return;
 	if (flow->af == AF_INET)
 		mask = htonl(UINT32_MAX << (32 - prefix));
@@ -136,6 +152,7 @@ static void note_near(struct direct *d, const struct pkt *pkt, struct dest *dest
 struct choice {
 	struct dest *dest;
 	struct conn *template;
+	bool made; /* the template, for this flow */
 	__be16 dport;
 };
 
@@ -147,7 +164,7 @@ static enum scheduled choose(struct direct *d, struct service *svc, const struct
 
 	choice->dport = flow->dport;
 	if (atomic_load_explicit(&svc->flags, memory_order_relaxed) & SERVICE_PERSISTENT) {
-		choice->template = template_get(d, svc, flow, &result);
+		choice->template = template_get(d, svc, flow, &choice->made, &result);
 		if (!choice->template)
 			return result;
 		choice->dest = choice->template->dest;
@@ -166,23 +183,34 @@ static enum scheduled choose(struct direct *d, struct service *svc, const struct
 	return SCHEDULED;
 }
 
-enum scheduled conn_schedule(struct direct *d, struct service *svc, const struct pkt *pkt,
-			     struct conn **out)
+/* By the error of conn_add(). */
+static enum scheduled unscheduled(int err)
+{
+	switch (err) {
+	case -EADDRNOTAVAIL:
+		return SCHEDULED_NO_LOCAL;
+	case -EUSERS:
+		return SCHEDULED_SERVICE_FULL;
+	case -ENOSPC:
+		return SCHEDULED_SERVER_FULL;
+	}
+	return SCHEDULED_NO_MEMORY;
+}
+
+/* *@again: another worker took the server's last place meanwhile; somebody else may have one. */
+static enum scheduled schedule_once(struct direct *d, struct service *svc, const struct flow *flow,
+				    const struct pkt *pkt, struct conn **out, bool *again)
 {
 	uint32_t svc_flags = atomic_load_explicit(&svc->flags, memory_order_relaxed);
-	const struct flow *flow = &pkt->flow;
 	struct choice choice = {0};
 	enum scheduled result;
 	uint32_t flags = 0;
 	int err;
 
-	/* An active FTP data connection that a real server opened is no client's. */
-	if (flow->protocol == IPPROTO_TCP && flow->sport == htons(FTP_DATA_PORT))
-		return SCHEDULED_IGNORED;
 	if ((svc_flags & SERVICE_ONEPACKET) && flow->protocol == IPPROTO_UDP)
 		flags = CONN_ONEPACKET;
 	result = choose(d, svc, flow, &choice);
-	if (result == SCHEDULED_REFUSED) {
+	if (result == SCHEDULED_REFUSED && !pkt->icmp_error) {
 		choice.dest = bypass(d, svc, flow);
 		if (choice.dest)
 			result = SCHEDULED;
@@ -191,13 +219,36 @@ enum scheduled conn_schedule(struct direct *d, struct service *svc, const struct
 		return result;
 	err = conn_add(d->conns, flow, choice.dest, choice.dport, svc->key.fwmark, flags,
 		       choice.template, d->now, out);
-	if (err)
-		return err == -EADDRNOTAVAIL ? SCHEDULED_NO_LOCAL : SCHEDULED_NO_MEMORY;
+	if (err) {
+		*again = err == -ENOSPC && (choice.made || !choice.template);
+		if (choice.made)
+			conn_expire(d->conns, choice.template);
+		return unscheduled(err);
+	}
 	if (choice.template)
 		conn_touch(choice.template, d->now);
-	if ((*out)->forward->method != FORWARD_BYPASS)
+	if (conn_method(*out)->method != FORWARD_BYPASS)
 		account_conn(svc, choice.dest);
-	if ((*out)->forward->method == FORWARD_NAT)
-		note_near(d, pkt, choice.dest);
+	if (conn_method(*out)->method == FORWARD_NAT && pkt->hook == HOOK_PREROUTING)
+		note_near(d, flow, choice.dest);
 	return SCHEDULED;
+}
+
+enum scheduled conn_schedule(struct direct *d, struct service *svc, const struct flow *flow,
+			     const struct pkt *pkt, struct conn **out)
+{
+	enum scheduled result;
+	bool again;
+	int tries = 8;
+
+	if (flow_from_ftp(flow))
+		return SCHEDULED_IGNORED;
+	if (service_full(svc))
+		return refuse(svc, flow) == SCHEDULED_REFUSED ? SCHEDULED_SERVICE_FULL
+							      : SCHEDULED_IGNORED;
+	do {
+		again = false;
+		result = schedule_once(d, svc, flow, pkt, out, &again);
+	} while (again && --tries);
+	return result;
 }

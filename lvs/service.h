@@ -3,6 +3,7 @@
 #define LVS_SERVICE_H
 
 #include "lvs/dest.h"
+#include "lvs/proto.h"
 #include "lvs/scheduler.h"
 
 #include <pthread.h>
@@ -16,15 +17,19 @@ struct service {
 	struct cds_lfht_node node; /* first: see style, traps */
 	struct service_key key;
 	/* changed by the control thread, read by workers */
-	_Atomic uint32_t flags;	  /* SERVICE_* */
-	_Atomic uint32_t timeout; /* persistence, seconds */
-	_Atomic uint32_t netmask; /* see struct service_spec */
+	_Atomic uint32_t flags;		/* SERVICE_* */
+	_Atomic uint32_t timeout;	/* persistence, seconds */
+	_Atomic uint32_t netmask;	/* see struct service_spec */
+	_Atomic uint32_t limit;		/* connections at most; 0: no limit */
+	_Atomic bool has_timeouts;	/* some of these are not 0 */
+	struct proto_timeouts timeouts; /* 0: as all have it */
 	struct traffic traffic;
 	/* under lock */
 	pthread_spinlock_t lock;
 	struct cds_list_head dests; /* newest first, as IPVS keeps them */
 	struct cds_list_head pool;  /* those that the scheduler chooses among, in this order */
 	uint32_t dests_len, pool_len;
+	uint32_t room; /* with a limit: so many more for certain; 0: count them */
 	const struct scheduler *sched;
 	_Alignas(16) uint8_t sched_state[SCHEDULER_STATE_MAX];
 	/* control thread */
@@ -33,6 +38,12 @@ struct service {
 	struct match *matches; /* owned */
 	size_t matches_len;
 	bool from_file;
+	bool suspended;		   /* see service_suspend() */
+	uint32_t slow_start;	   /* seconds, of servers without one of their own */
+	uint32_t rising;	   /* servers in their slow start */
+	uint64_t rise_due;	   /* ms: nothing changes before */
+	struct cds_list_head rise; /* in the table's, see services_rise() */
+	struct services *table;
 	struct rcu_head rcu;
 };
 
@@ -65,6 +76,12 @@ int services_each(const struct services *services, int (*fn)(struct service *svc
 void services_each_dest(const struct services *services,
 			void (*fn)(const struct dest *dest, void *data), void *data);
 
+/* Does the source of @flow serve its protocol, by NAT? Any thread under RCU. */
+bool services_answer_from(const struct services *services, const struct flow *flow);
+
+/* How many servers were ever removed. Control thread. */
+uint64_t services_removals(const struct services *services);
+
 /* How many services there are; any thread, relaxed. */
 uint32_t services_count(const struct services *services);
 
@@ -85,6 +102,9 @@ int service_edit(struct service *svc, const struct service_spec *spec,
 /* Removes the service with its destinations, which wait in the trash for their connections. */
 int service_del(struct services *services, struct service *svc);
 
+/* Gives @spec what it does not say (SAYS_*) as @svc has it. */
+void service_complete(const struct service *svc, struct service_spec *spec);
+
 /* What an administrator would write; spec->matches points into the service. */
 void service_get(const struct service *svc, struct service_spec *spec);
 
@@ -98,9 +118,31 @@ int service_dest_add(struct services *services, struct service *svc, const struc
 int service_dest_edit(struct service *svc, const struct dest_spec *spec, struct dest **out);
 int service_dest_del(struct services *services, struct service *svc, struct dest *dest);
 
+/* All its servers came up together: none has a slow start. */
+void service_settle(struct service *svc);
+
+/* Many servers are about to be added, edited or removed: the scheduler is told by
+ * service_resume(), once, as each time costs what the whole service does. What is removed is not
+ * chosen any more meanwhile, what is added not yet. */
+void service_suspend(struct service *svc);
+int service_resume(struct service *svc);
+
+/* Slow starts: takes the steps that are due. To be called about every 100 ms; @now: ms. */
+void services_rise(struct services *services, uint64_t now);
+
+/* Estimates the rates of a part of all services and servers; see ESTIMATOR_MS. */
+void services_estimate(struct services *services);
+
 /* Frees what lay in the trash without a reference for 120 s (IP_VS_DEST_TRASH_PERIOD); true if
  * there was any. @now: ms. */
 bool services_sweep(struct services *services, uint64_t now);
+
+/* Has the service as many connections as its limit allows? Any thread; takes svc->lock. */
+bool service_full(struct service *svc);
+
+/* dest_bind(), by the limit of @dest's service too, as exactly. -EUSERS: the service is full;
+ * -ENOSPC: the server is. Any thread under RCU. */
+int service_bind(struct dest *dest, bool template);
 
 /* The destination for a new connection, or NULL. Worker, under RCU; takes svc->lock. */
 struct dest *service_schedule(struct service *svc, const struct flow *flow,

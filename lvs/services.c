@@ -6,6 +6,8 @@
  * anything; the trash is its own, hashed because a reload may revive thousands of servers.
  */
 #include "lvs/services.h"
+#include "lvs/pool.h"
+#include "lvs/realservers.h"
 
 #define XXH_INLINE_ALL
 #include <stdlib.h>
@@ -17,15 +19,25 @@
 #define UNPRIVILEGED	1024   /* net.ipv4.ip_unprivileged_port_start */
 #define TRASH_PERIOD_MS 120000 /* IP_VS_DEST_TRASH_PERIOD */
 #define TRASH_BUCKETS	4096u  /* a reload may look for tens of thousands at once */
+#define BUCKETS_MIN	16384u /* or up to eight services would share one */
+#define INDEX_BUCKETS	16384u /* and one file has a hundred thousand servers */
+#define RISE_BATCH	1000u  /* services whose slow starts go on in one call */
+#define SAME_TURN	256u   /* servers that are estimated together with their service */
 
 struct services {
 	struct cds_lfht *table;
+	struct realservers *realservers;
 	uint64_t seed;
 	struct cds_list_head trash[TRASH_BUCKETS]; /* by service and server */
+	struct cds_list_head index[INDEX_BUCKETS]; /* the same, of those in services */
 	/* How many services there are, and of which kinds: look-ups that cannot succeed are
 	 * skipped. Written by the control thread. */
 	_Atomic uint32_t count, marks, ftp, any_port;
-	uint64_t serial; /* of the service that was added last; control thread */
+	/* control thread */
+	uint64_t serial;	   /* of the service that was added last */
+	struct cds_list_head rise; /* services with a server in its slow start */
+	struct estimator estimator;
+	uint64_t removals; /* servers that went to the trash, ever */
 };
 
 struct services *services_new(uint64_t seed)
@@ -34,14 +46,23 @@ struct services *services_new(uint64_t seed)
 
 	if (!services)
 		return NULL;
-	services->table = cds_lfht_new(64, 64, 0, CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, NULL);
-	if (!services->table) {
+	services->table = cds_lfht_new(BUCKETS_MIN, BUCKETS_MIN, 0,
+				       CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING, NULL);
+	services->realservers = realservers_new(seed);
+	if (!services->table || !services->realservers) {
+		if (services->table)
+			cds_lfht_destroy(services->table, NULL);
+		realservers_free(services->realservers);
 		free(services);
 		return NULL;
 	}
 	services->seed = seed;
+	CDS_INIT_LIST_HEAD(&services->rise);
+	estimator_init(&services->estimator);
 	for (unsigned int i = 0; i < TRASH_BUCKETS; i++)
 		CDS_INIT_LIST_HEAD(&services->trash[i]);
+	for (unsigned int i = 0; i < INDEX_BUCKETS; i++)
+		CDS_INIT_LIST_HEAD(&services->index[i]);
 	return services;
 }
 
@@ -70,6 +91,7 @@ void services_free(struct services *services)
 	rcu_read_unlock();
 	trash_empty(services);
 	cds_lfht_destroy(services->table, NULL);
+	realservers_free(services->realservers);
 	free(services);
 }
 
@@ -214,6 +236,8 @@ void services_insert(struct services *services, struct service *svc)
 
 	cds_lfht_node_init(&svc->node);
 	svc->serial = ++services->serial;
+	svc->table = services;
+	services_measure(svc, &svc->traffic);
 	RCU_PUBLISHED(svc);
 	cds_lfht_add(services->table, key_hash(services, &key), &svc->node);
 	services_account(services, &svc->key, 1);
@@ -224,12 +248,46 @@ bool services_remove(struct services *services, struct service *svc)
 	if (cds_lfht_del(services->table, &svc->node))
 		return false;
 	services_account(services, &svc->key, (uint32_t)-1);
+	estimator_del(&svc->traffic);
+	cds_list_del_init(&svc->rise);
 	return true;
 }
 
-/* Where a server that was removed from the service @vs lies. */
-static struct cds_list_head *trash_bucket(struct services *services, const struct service_key *vs,
-					  uint8_t af, const union addr *addr, __be16 port)
+void services_watch(struct service *svc)
+{
+	if (cds_list_empty(&svc->rise))
+		cds_list_add(&svc->rise, &svc->table->rise);
+}
+
+/* In turn, if there are very many. */
+void services_rise(struct services *services, uint64_t now)
+{
+	struct service *svc, *first = NULL;
+
+	for (unsigned int i = 0; i < RISE_BATCH && !cds_list_empty(&services->rise); i++) {
+		svc = cds_list_first_entry(&services->rise, struct service, rise);
+		if (svc == first)
+			break;
+		cds_list_del_init(&svc->rise);
+		if (!pool_step(svc, now))
+			continue;
+		cds_list_add_tail(&svc->rise, &services->rise);
+		first = first ? first : svc;
+	}
+}
+
+void services_measure(struct service *svc, struct traffic *traffic)
+{
+	estimator_add(&svc->table->estimator, traffic, svc->serial + svc->dests_len / SAME_TURN);
+}
+
+void services_estimate(struct services *services)
+{
+	estimator_run(&services->estimator);
+}
+
+static uint64_t server_hash(const struct services *services, const struct service_key *vs,
+			    uint8_t af, const union addr *addr, __be16 port)
 {
 	struct {
 		struct key_bytes vs;
@@ -237,13 +295,61 @@ static struct cds_list_head *trash_bucket(struct services *services, const struc
 		__be16 port;
 		uint8_t af, zero;
 	} key = {.vs = key_bytes(vs), .addr = *addr, .port = port, .af = af};
-	uint64_t hash = XXH3_64bits_withSeed(&key, sizeof(key), services->seed);
 
-	return &services->trash[hash % TRASH_BUCKETS];
+	return XXH3_64bits_withSeed(&key, sizeof(key), services->seed);
+}
+
+/* Where a server that was removed from the service @vs lies. */
+static struct cds_list_head *trash_bucket(struct services *services, const struct service_key *vs,
+					  uint8_t af, const union addr *addr, __be16 port)
+{
+	return &services->trash[server_hash(services, vs, af, addr, port) % TRASH_BUCKETS];
+}
+
+/* Where one lies that is in the service @vs. */
+static struct cds_list_head *index_bucket(struct services *services, const struct service_key *vs,
+					  uint8_t af, const union addr *addr, __be16 port)
+{
+	return &services->index[server_hash(services, vs, af, addr, port) % INDEX_BUCKETS];
+}
+
+struct dest *service_dest(const struct service *svc, uint8_t af, const union addr *addr,
+			  __be16 port)
+{
+	struct dest *dest;
+
+	cds_list_for_each_entry (dest, index_bucket(svc->table, &svc->key, af, addr, port), known)
+		if (atomic_load_explicit(&dest->svc, memory_order_relaxed) == svc &&
+		    dest->af == af && dest->port == port && addr_equal(&dest->addr, addr))
+			return dest;
+	return NULL;
+}
+
+int services_learn(struct services *services, struct dest *dest)
+{
+	int err = realservers_add(services->realservers, dest);
+
+	if (!err)
+		cds_list_add(&dest->known,
+			     index_bucket(services, &dest->vs, dest->af, &dest->addr, dest->port));
+	return err;
+}
+
+bool services_answer_from(const struct services *services, const struct flow *flow)
+{
+	return realservers_have(services->realservers, flow);
+}
+
+uint64_t services_removals(const struct services *services)
+{
+	return services->removals;
 }
 
 void trash_put(struct services *services, struct dest *dest)
 {
+	services->removals++;
+	realservers_del(services->realservers, dest);
+	cds_list_del_init(&dest->known);
 	cds_list_add(&dest->list,
 		     trash_bucket(services, &dest->vs, dest->af, &dest->addr, dest->port));
 	dest->idle_since = 0;

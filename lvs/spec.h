@@ -11,7 +11,8 @@
  */
 
 #define SERVICE_NAME_MAX   64
-#define SCHEDULER_NAME_MAX 16 /* with the NUL, as IP_VS_SCHEDNAME_MAXLEN */
+#define SLOW_START_MAX	   86400 /* seconds */
+#define SCHEDULER_NAME_MAX 16	 /* with the NUL, as IP_VS_SCHEDNAME_MAXLEN */
 
 enum forward_method {
 	FORWARD_NAT,
@@ -25,7 +26,7 @@ enum forward_method {
 /* A service is known by its address or, if fwmark is not 0, by af and fwmark alone. */
 struct service_key {
 	uint8_t af;
-	uint8_t protocol; /* TCP or UDP; of a fwmark service: 0 */
+	uint8_t protocol; /* TCP, UDP or SCTP; of a fwmark service: 0 */
 	__be16 port;	  /* 0: all ports (persistent services only, as in IPVS) */
 	uint32_t fwmark;
 	union addr addr;
@@ -44,6 +45,15 @@ struct match {
 #define SERVICE_SCHED2	   0x10u
 #define SERVICE_SCHED3	   0x20u
 
+/* Seconds that a connection lives in a state after its last packet; lvs/timeouts.h knows which. */
+struct timeouts_spec {
+	uint32_t tcp, tcpfin, udp;
+	uint32_t syn_sent, syn_recv, time_wait, close, close_wait, last_ack, listen, synack;
+	uint32_t sctp_init1, sctp_init, sctp_cookie_sent, sctp_cookie_replied, sctp_cookie_wait,
+		sctp_cookie, sctp_cookie_echoed, sctp_established, sctp_shutdown_sent,
+		sctp_shutdown_received, sctp_shutdown_ack_sent, sctp_rejected, sctp_closed;
+};
+
 struct service_spec {
 	struct service_key key;
 	char name[SERVICE_NAME_MAX]; /* "" if none */
@@ -53,7 +63,18 @@ struct service_spec {
 	uint32_t netmask;      /* AF_INET: mask, network order; AF_INET6: prefix length */
 	struct match *matches; /* owned by whoever owns the spec */
 	size_t matches_len;
+	uint32_t limit;	     /* connections at most; 0: no limit */
+	uint32_t slow_start; /* seconds, of servers that do not say it themselves; 0: none */
+	struct timeouts_spec timeouts; /* of its connections; 0: as all have it */
+	uint32_t says;		       /* SAYS_LIMIT, SAYS_SLOW_START, SAYS_TIMEOUTS */
 };
+
+/* What ipvsadm has no word for: an edit that does not say it leaves it as it is; a new service, or
+ * server, is then without. */
+#define SAYS_LIMIT	0x1u
+#define SAYS_SLOW_START 0x2u /* of a server: has one of its own, not its service's */
+#define SAYS_BACKUP	0x4u
+#define SAYS_TIMEOUTS	0x8u
 
 struct dest_spec {
 	uint8_t af;
@@ -62,13 +83,12 @@ struct dest_spec {
 	int32_t weight; /* 0..2^31-1 */
 	uint32_t upper; /* connections at which the server counts as overloaded; 0: never */
 	uint32_t lower; /* connections below which it no longer does; 0: three quarters of upper */
+	uint32_t limit; /* connections at most, even of clients that belong to it; 0: no limit */
+	uint32_t slow_start;  /* seconds from coming up to its full weight, if SAYS_SLOW_START */
+	bool backup;	      /* for when no other server has weight */
+	uint8_t says;	      /* SAYS_* */
 	struct tunnel tunnel; /* FORWARD_TUN; else zero */
 	union addr addr;
-};
-
-/* Seconds. */
-struct timeouts_spec {
-	uint32_t tcp, tcpfin, udp;
 };
 
 /* The same key, as IPVS compares them. */

@@ -14,6 +14,8 @@ const char *reason_name(enum reason reason)
 		[REASON_FRAGMENT] = "fragment",
 		[REASON_PROTOCOL] = "protocol",
 		[REASON_NO_SERVER] = "no_server",
+		[REASON_SERVICE_FULL] = "service_full",
+		[REASON_SERVER_FULL] = "server_full",
 		[REASON_SERVER_GONE] = "server_gone",
 		[REASON_NO_MEMORY] = "no_memory",
 		[REASON_NO_SERVICE] = "no_service",
@@ -23,7 +25,10 @@ const char *reason_name(enum reason reason)
 		[REASON_TTL] = "ttl",
 		[REASON_TOO_BIG] = "too_big",
 		[REASON_OUTBOX] = "outbox_full",
+		[REASON_KILLED] = "killed",
 		[REASON_TUNNEL_ERROR] = "tunnel_error",
+		[REASON_DROP_PACKET] = "drop_packet",
+		[REASON_NO_CLIENT] = "no_client",
 	};
 
 	return names[reason];

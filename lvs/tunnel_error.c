@@ -22,7 +22,8 @@
 /* What an ICMP error says. */
 struct message {
 	uint8_t type, code;
-	uint32_t mtu; /* 0: it is not about the size */
+	bool too_big;
+	uint32_t mtu; /* what the way takes, if @too_big */
 };
 
 static struct message message_read(const struct pkt *pkt)
@@ -32,12 +33,20 @@ static struct message message_read(const struct pkt *pkt)
 	__be32 info;
 
 	memcpy(&info, icmp + 4, sizeof(info));
-	if (pkt->flow.af == AF_INET6 && message.type == ICMP6_PACKET_TOO_BIG)
-		message.mtu = ntohl(info);
-	else if (pkt->flow.af == AF_INET && message.type == ICMP_DEST_UNREACH &&
-		 message.code == ICMP_FRAG_NEEDED)
-		message.mtu = ntohl(info) & 0xffff;
+	if (pkt->flow.af == AF_INET6)
+		message.too_big = message.type == ICMP6_PACKET_TOO_BIG;
+	else
+		message.too_big =
+			message.type == ICMP_DEST_UNREACH && message.code == ICMP_FRAG_NEEDED;
+	if (message.too_big)
+		message.mtu = pkt->flow.af == AF_INET6 ? ntohl(info) : ntohl(info) & 0xffff;
 	return message;
+}
+
+/* Every way takes 1280 bytes of IPv6; who says less is not to be heeded (RFC 8201, section 4). */
+static bool message_absurd(const struct message *message, uint8_t af)
+{
+	return message->too_big && af == AF_INET6 && message->mtu < MTU6_MIN;
 }
 
 /* The same in the family of the client's packet. */
@@ -45,7 +54,7 @@ static void message_translate(struct message *message, uint8_t from, uint8_t to)
 {
 	bool v6 = to == AF_INET6;
 
-	if (message->mtu) {
+	if (message->too_big) {
 		message->type = v6 ? ICMP6_PACKET_TOO_BIG : ICMP_DEST_UNREACH;
 		message->code = v6 ? 0 : ICMP_FRAG_NEEDED;
 	} else if (from != to) {
@@ -65,7 +74,7 @@ static struct conn *quote_conn(struct direct *d, const uint8_t *quote, size_t le
 	if (!pkt_parse_head(quote + tunnel->inner, (uint32_t)(len - tunnel->inner), &flow))
 		return NULL;
 	conn = conn_find(d->conns, &flow, PKT_IN);
-	if (!conn || conn->forward->method != FORWARD_TUN)
+	if (!conn || conn_method(conn)->method != FORWARD_TUN)
 		return NULL;
 	mine = dest_tunnel(conn->dest);
 	if (conn->dest->af != tunnel->af || !addr_equal(&conn->dest->addr, &tunnel->daddr) ||
@@ -79,12 +88,20 @@ static void message_shrink(struct direct *d, struct conn *conn, struct message *
 {
 	const struct tunnel tunnel = dest_tunnel(conn->dest);
 	uint32_t overhead = (uint32_t)tunnel_overhead(&tunnel, conn->dest->af, false);
-	uint32_t least = conn->dest->af == AF_INET6 ? MTU6_MIN + overhead : MTU_MIN;
 
-	if (message->mtu < least)
-		message->mtu = least;
+	if (conn->dest->af == AF_INET && message->mtu < MTU_MIN)
+		message->mtu = MTU_MIN;
 	dest_learn_mtu(d, conn->dest, message->mtu);
 	message->mtu -= overhead;
+	/* What an IPv6 client may send in any case is cut for the tunnel. */
+	if (conn->af == AF_INET6 && message->mtu < MTU6_MIN)
+		message->mtu = MTU6_MIN;
+}
+
+static struct verdict drop(struct direct *d)
+{
+	stat_add(&d->stats->reasons[REASON_TUNNEL_ERROR], 1);
+	return (struct verdict){.action = VERDICT_DROP};
 }
 
 /* A client that lets its packets be cut needs not know how large they may be. */
@@ -112,17 +129,18 @@ bool tunnel_error(struct direct *d, const struct pkt *pkt, struct verdict *verdi
 	conn = quote_conn(d, quote, len, &tunnel);
 	if (!conn)
 		return false;
-	if (message.mtu)
+	if (message_absurd(&message, pkt->flow.af)) {
+		*verdict = drop(d);
+		return true;
+	}
+	if (message.too_big)
 		message_shrink(d, conn, &message);
-	if (message.mtu && conn->af == AF_INET6 && message.mtu < MTU6_MIN)
-		message.mtu = MTU6_MIN;
 	message_translate(&message, pkt->flow.af, tunnel.inner_af);
 	inner = (struct pkt){.data = pkt->data + pkt->inner_l3 + tunnel.inner,
 			     .len = (uint32_t)(len - tunnel.inner),
-			     .flow = {.af = conn->af, .saddr = conn->caddr}};
-	if (message.mtu && may_cut(&inner)) {
-		stat_add(&d->stats->reasons[REASON_TUNNEL_ERROR], 1);
-		*verdict = (struct verdict){.action = VERDICT_DROP};
+			     .flow = {.af = conn->af, .saddr = conn_client(conn)}};
+	if (message.too_big && may_cut(&inner)) {
+		*verdict = drop(d);
 		return true;
 	}
 	*verdict = transmit_error(d, &inner, REASON_TUNNEL_ERROR, message.type, message.code,

@@ -7,8 +7,8 @@
  * control thread takes out what has come up.
  */
 #include "lvs/wheel.h"
+#include "lvs/lock.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #define SLOT_MS 128u
@@ -16,9 +16,9 @@
 #define STRIPES 16u
 
 struct stripe {
-	pthread_spinlock_t lock;
+	pthread_mutex_t lock;
 	struct cds_list_head slots[SLOTS];
-};
+} __attribute__((aligned(64)));
 
 struct wheel {
 	_Atomic uint64_t done; /* slot (time / SLOT_MS) being emptied; all before it have come up */
@@ -35,14 +35,14 @@ static struct stripe *stripe_of(struct wheel *wheel, const struct wheel_entry *e
 
 struct wheel *wheel_new(uint64_t now)
 {
-	struct wheel *wheel = malloc(sizeof(*wheel));
+	struct wheel *wheel = aligned_alloc(_Alignof(struct wheel), sizeof(*wheel));
 
 	if (!wheel)
 		return NULL;
 	atomic_init(&wheel->done, now / SLOT_MS);
 	wheel->stripe = 0;
 	for (unsigned int s = 0; s < STRIPES; s++) {
-		pthread_spin_init(&wheel->stripes[s].lock, PTHREAD_PROCESS_PRIVATE);
+		lock_init(&wheel->stripes[s].lock);
 		for (unsigned int i = 0; i < SLOTS; i++)
 			CDS_INIT_LIST_HEAD(&wheel->stripes[s].slots[i]);
 	}
@@ -54,7 +54,7 @@ void wheel_free(struct wheel *wheel)
 	if (!wheel)
 		return;
 	for (unsigned int s = 0; s < STRIPES; s++)
-		pthread_spin_destroy(&wheel->stripes[s].lock);
+		pthread_mutex_destroy(&wheel->stripes[s].lock);
 	free(wheel);
 }
 
@@ -66,7 +66,7 @@ void wheel_add(struct wheel *wheel, struct wheel_entry *entry, uint64_t when)
 
 	if (filed && filed <= slot * SLOT_MS)
 		return;
-	pthread_spin_lock(&stripe->lock);
+	pthread_mutex_lock(&stripe->lock);
 	first = atomic_load_explicit(&wheel->done, memory_order_relaxed) + 1;
 	last = first + SLOTS - 2;
 	slot = slot < first ? first : slot > last ? last : slot;
@@ -77,7 +77,7 @@ void wheel_add(struct wheel *wheel, struct wheel_entry *entry, uint64_t when)
 		atomic_store_explicit(&entry->slot_time, slot * SLOT_MS, memory_order_relaxed);
 		cds_list_add_tail(&entry->list, &stripe->slots[slot % SLOTS]);
 	}
-	pthread_spin_unlock(&stripe->lock);
+	pthread_mutex_unlock(&stripe->lock);
 }
 
 bool wheel_del(struct wheel *wheel, struct wheel_entry *entry)
@@ -85,13 +85,13 @@ bool wheel_del(struct wheel *wheel, struct wheel_entry *entry)
 	struct stripe *stripe = stripe_of(wheel, entry);
 	bool filed;
 
-	pthread_spin_lock(&stripe->lock);
+	pthread_mutex_lock(&stripe->lock);
 	filed = atomic_load_explicit(&entry->slot_time, memory_order_relaxed);
 	if (filed) {
 		cds_list_del(&entry->list);
 		atomic_store_explicit(&entry->slot_time, 0, memory_order_relaxed);
 	}
-	pthread_spin_unlock(&stripe->lock);
+	pthread_mutex_unlock(&stripe->lock);
 	return filed;
 }
 
@@ -106,13 +106,13 @@ static struct wheel_entry *slot_take(struct stripe *stripe, uint64_t slot)
 	struct cds_list_head *head = &stripe->slots[slot % SLOTS];
 	struct wheel_entry *entry = NULL;
 
-	pthread_spin_lock(&stripe->lock);
+	pthread_mutex_lock(&stripe->lock);
 	if (!cds_list_empty(head)) {
 		entry = cds_list_first_entry(head, struct wheel_entry, list);
 		cds_list_del(&entry->list);
 		atomic_store_explicit(&entry->slot_time, 0, memory_order_relaxed);
 	}
-	pthread_spin_unlock(&stripe->lock);
+	pthread_mutex_unlock(&stripe->lock);
 	return entry;
 }
 

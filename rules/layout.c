@@ -34,6 +34,11 @@ const struct set_layout set_layouts[SETS] = {
 			    .key = {FIELD_DADDR, FIELD_DPORT},
 			    .interval = true,
 			    .to_mark = true},
+	[SET_SCTP_GROUPS] = {.name = "sctp_groups",
+			     .comment = "which SCTP packets get the mark of such a service",
+			     .key = {FIELD_DADDR, FIELD_DPORT},
+			     .interval = true,
+			     .to_mark = true},
 	[SET_TCP_SERVICES] = {.name = "tcp_services",
 			      .comment = "services of many TCP ports: groups, all ports, FTP data",
 			      .key = {FIELD_DADDR, FIELD_DPORT},
@@ -42,6 +47,10 @@ const struct set_layout set_layouts[SETS] = {
 			      .comment = "services of many UDP ports: groups, all ports",
 			      .key = {FIELD_DADDR, FIELD_DPORT},
 			      .interval = true},
+	[SET_SCTP_SERVICES] = {.name = "sctp_services",
+			       .comment = "services of many SCTP ports: groups, all ports",
+			       .key = {FIELD_DADDR, FIELD_DPORT},
+			       .interval = true},
 	[SET_TCP_SERVERS] = {.name = "tcp_servers",
 			     .comment = "real servers that answer from many TCP ports",
 			     .key = {FIELD_SADDR, FIELD_SPORT},
@@ -50,6 +59,10 @@ const struct set_layout set_layouts[SETS] = {
 			     .comment = "real servers that answer from many UDP ports",
 			     .key = {FIELD_SADDR, FIELD_SPORT},
 			     .interval = true},
+	[SET_SCTP_SERVERS] = {.name = "sctp_servers",
+			      .comment = "real servers that answer from many SCTP ports",
+			      .key = {FIELD_SADDR, FIELD_SPORT},
+			      .interval = true},
 };
 
 const struct chain_layout chain_layouts[CHAINS] = {
@@ -90,11 +103,21 @@ const struct chain_layout chain_layouts[CHAINS] = {
 			   .hook = "forward",
 			   .hooknum = NF_INET_FORWARD,
 			   .priority = -149},
+	[CHAIN_ANSWERS_DECIDED] = {.name = "answers_decided",
+				   .comment = "Nobody waits for it: the real server is told.",
+				   .hook = "forward",
+				   .hooknum = NF_INET_FORWARD,
+				   .priority = -140},
 	[CHAIN_ARRIVING] = {.name = "arriving",
 			    .comment = "From real servers to clients that are this machine.",
 			    .hook = "input",
 			    .hooknum = NF_INET_LOCAL_IN,
 			    .priority = -149},
+	[CHAIN_ARRIVING_DECIDED] = {.name = "arriving_decided",
+				    .comment = "Likewise.",
+				    .hook = "input",
+				    .hooknum = NF_INET_LOCAL_IN,
+				    .priority = -140},
 	[CHAIN_UNTRACK_OWN] = {.name = "untrack_own",
 			       .comment = "The same for what this machine sends: as nfvs, as a "
 					  "client, as a real server.",
@@ -143,6 +166,10 @@ const struct chain_layout chain_layouts[CHAINS] = {
 	{                                                      \
 		.kind = STMT_PROTOCOL, .protocol = IPPROTO_UDP \
 	}
+#define SCTP                                                    \
+	{                                                       \
+		.kind = STMT_PROTOCOL, .protocol = IPPROTO_SCTP \
+	}
 #define NOTRACK PLAIN(STMT_NOTRACK)
 #define RETURN	PLAIN(STMT_RETURN)
 
@@ -160,8 +187,10 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_UNTRACK, NULL, {IN_SET(SET_SERVERS, REAL), NOTRACK, RETURN}},
 	{CHAIN_UNTRACK, NULL, {TCP, IN_SET(SET_TCP_SERVICES, VIRTUAL_RANGE), NOTRACK, RETURN}},
 	{CHAIN_UNTRACK, NULL, {UDP, IN_SET(SET_UDP_SERVICES, VIRTUAL_RANGE), NOTRACK, RETURN}},
+	{CHAIN_UNTRACK, NULL, {SCTP, IN_SET(SET_SCTP_SERVICES, VIRTUAL_RANGE), NOTRACK, RETURN}},
 	{CHAIN_UNTRACK, NULL, {TCP, IN_SET(SET_TCP_SERVERS, REAL_RANGE), NOTRACK}},
 	{CHAIN_UNTRACK, NULL, {UDP, IN_SET(SET_UDP_SERVERS, REAL_RANGE), NOTRACK}},
+	{CHAIN_UNTRACK, NULL, {SCTP, IN_SET(SET_SCTP_SERVERS, REAL_RANGE), NOTRACK}},
 
 	{CHAIN_CLASSIFY,
 	 "most packets end here; what a group claims is not in this set",
@@ -173,10 +202,16 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_CLASSIFY, NULL, {UDP, MARK_BY(SET_UDP_GROUPS, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_CLASSIFY,
 	 NULL,
+	 {SCTP, MARK_BY(SET_SCTP_GROUPS, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_CLASSIFY,
+	 NULL,
 	 {TCP, IN_SET(SET_TCP_SERVICES, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_CLASSIFY,
 	 NULL,
 	 {UDP, IN_SET(SET_UDP_SERVICES, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_CLASSIFY,
+	 NULL,
+	 {SCTP, IN_SET(SET_SCTP_SERVICES, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_CLASSIFY,
 	 "what FULLNAT servers answer comes to our own address",
 	 {IN_SET(SET_LOCALS, FIELD_DADDR), IN_SET(SET_SERVERS, REAL), GOTO(CHAIN_REPLIES)}},
@@ -188,6 +223,10 @@ const struct rule_layout rule_layouts[] = {
 	 NULL,
 	 {UDP, IN_SET(SET_LOCALS, FIELD_DADDR), IN_SET(SET_UDP_SERVERS, REAL_RANGE),
 	  GOTO(CHAIN_REPLIES)}},
+	{CHAIN_CLASSIFY,
+	 NULL,
+	 {SCTP, IN_SET(SET_LOCALS, FIELD_DADDR), IN_SET(SET_SCTP_SERVERS, REAL_RANGE),
+	  GOTO(CHAIN_REPLIES)}},
 	{CHAIN_CLASSIFY, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
 
 	{CHAIN_DECIDED, NULL, {PLAIN(STMT_REFUSED), PLAIN(STMT_UNREACHABLE)}},
@@ -196,20 +235,30 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_ANSWERS, NULL, {IN_SET(SET_SERVERS, REAL), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_ANSWERS, NULL, {TCP, IN_SET(SET_TCP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_ANSWERS, NULL, {UDP, IN_SET(SET_UDP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
+	{CHAIN_ANSWERS, NULL, {SCTP, IN_SET(SET_SCTP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_ANSWERS, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
+
+	{CHAIN_ANSWERS_DECIDED, NULL, {PLAIN(STMT_REFUSED), PLAIN(STMT_UNREACHABLE)}},
 
 	{CHAIN_ARRIVING, NULL, {IN_SET(SET_SERVERS, REAL), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_ARRIVING, NULL, {TCP, IN_SET(SET_TCP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_ARRIVING, NULL, {UDP, IN_SET(SET_UDP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
+	{CHAIN_ARRIVING, NULL, {SCTP, IN_SET(SET_SCTP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_ARRIVING, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
+
+	{CHAIN_ARRIVING_DECIDED, NULL, {PLAIN(STMT_REFUSED), PLAIN(STMT_UNREACHABLE)}},
 
 	{CHAIN_UNTRACK_OWN, NULL, {PLAIN(STMT_MARKED), NOTRACK, RETURN}},
 	{CHAIN_UNTRACK_OWN, NULL, {IN_SET(SET_SERVICES, VIRTUAL), NOTRACK, RETURN}},
 	{CHAIN_UNTRACK_OWN, NULL, {IN_SET(SET_SERVERS, REAL), NOTRACK, RETURN}},
 	{CHAIN_UNTRACK_OWN, NULL, {TCP, IN_SET(SET_TCP_SERVICES, VIRTUAL_RANGE), NOTRACK, RETURN}},
 	{CHAIN_UNTRACK_OWN, NULL, {UDP, IN_SET(SET_UDP_SERVICES, VIRTUAL_RANGE), NOTRACK, RETURN}},
+	{CHAIN_UNTRACK_OWN,
+	 NULL,
+	 {SCTP, IN_SET(SET_SCTP_SERVICES, VIRTUAL_RANGE), NOTRACK, RETURN}},
 	{CHAIN_UNTRACK_OWN, NULL, {TCP, IN_SET(SET_TCP_SERVERS, REAL_RANGE), NOTRACK}},
 	{CHAIN_UNTRACK_OWN, NULL, {UDP, IN_SET(SET_UDP_SERVERS, REAL_RANGE), NOTRACK}},
+	{CHAIN_UNTRACK_OWN, NULL, {SCTP, IN_SET(SET_SCTP_SERVERS, REAL_RANGE), NOTRACK}},
 
 	{CHAIN_OWN,
 	 "with its mark it would be sent again, if it comes back by the loopback",
@@ -218,11 +267,14 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_OWN, NULL, {IN_SET(SET_MARKS, FIELD_MARK), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_OWN, NULL, {TCP, MARK_BY(SET_TCP_GROUPS, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_OWN, NULL, {UDP, MARK_BY(SET_UDP_GROUPS, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_OWN, NULL, {SCTP, MARK_BY(SET_SCTP_GROUPS, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_OWN, NULL, {TCP, IN_SET(SET_TCP_SERVICES, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_OWN, NULL, {UDP, IN_SET(SET_UDP_SERVICES, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_OWN, NULL, {SCTP, IN_SET(SET_SCTP_SERVICES, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_OWN, NULL, {IN_SET(SET_SERVERS, REAL), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_OWN, NULL, {TCP, IN_SET(SET_TCP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_OWN, NULL, {UDP, IN_SET(SET_UDP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
+	{CHAIN_OWN, NULL, {SCTP, IN_SET(SET_SCTP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_OWN, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
 
 	{CHAIN_OWN_DECIDED, NULL, {PLAIN(STMT_REFUSED), PLAIN(STMT_UNREACHABLE)}},

@@ -37,13 +37,16 @@ enum set_id {
 	SET_SERVERS,
 	SET_LOCALS,
 	/* Sets of ranges are one for each protocol: as a field of a key with a range, nft writes
-	 * "meta l4proto" with a conversion that newer kernels refuse. UDP follows TCP. */
+	 * "meta l4proto" with a conversion that newer kernels refuse. TCP, UDP, SCTP. */
 	SET_TCP_GROUPS,
 	SET_UDP_GROUPS,
+	SET_SCTP_GROUPS,
 	SET_TCP_SERVICES,
 	SET_UDP_SERVICES,
+	SET_SCTP_SERVICES,
 	SET_TCP_SERVERS,
 	SET_UDP_SERVERS,
+	SET_SCTP_SERVERS,
 	SETS
 };
 
@@ -63,7 +66,9 @@ enum chain_id {
 	CHAIN_CLASSIFY,
 	CHAIN_DECIDED,
 	CHAIN_ANSWERS,
+	CHAIN_ANSWERS_DECIDED,
 	CHAIN_ARRIVING,
+	CHAIN_ARRIVING_DECIDED,
 	CHAIN_UNTRACK_OWN,
 	CHAIN_OWN,
 	CHAIN_OWN_DECIDED,

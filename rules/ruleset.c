@@ -57,7 +57,7 @@ static int add_ports(struct ruleset *ruleset, uint8_t af, enum set_id set, const
 /* The set of ranges for this protocol; @tcp is the one for TCP. */
 static enum set_id ranges(enum set_id tcp, uint8_t protocol)
 {
-	return protocol == IPPROTO_UDP ? tcp + 1 : tcp;
+	return tcp + (protocol == IPPROTO_UDP) + 2 * (protocol == IPPROTO_SCTP);
 }
 
 /* Port 21 of TCP also claims FTP's data ports (lvs-semantics, section 1). */
@@ -101,7 +101,7 @@ static int add_group(struct ruleset *ruleset, const struct rules_service *servic
 
 static int add_server(struct ruleset *ruleset, const struct rules_server *server)
 {
-	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP};
+	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP};
 	bool one = server->first == server->last;
 	int err = 0;
 

@@ -24,7 +24,7 @@ struct rules_service {
 /* A NAT or FULLNAT real server, whose packets come back through the director. */
 struct rules_server {
 	uint8_t af;
-	uint8_t protocol;     /* 0: TCP and UDP */
+	uint8_t protocol;     /* 0: TCP, UDP and SCTP */
 	uint16_t first, last; /* ports that it answers from, host order, both included */
 	union addr addr;
 };

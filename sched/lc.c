@@ -27,5 +27,10 @@ static struct dest *lc_pick(const struct service *svc, const struct flow *flow, 
 
 const struct scheduler sched_lc = {
 	.name = "lc",
+	.about = "least connections: where the fewest are open (a closed one counts 1/257)",
+	.ipvs = true,
+	.weights = WEIGHTS_FIXED,
 	.pick = lc_pick,
+	.load = dest_overhead,
+	.load_name = "overhead",
 };

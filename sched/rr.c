@@ -41,9 +41,21 @@ static void rr_forget(struct service *svc, struct dest *dest)
 		rr->last = prev == &svc->pool ? NULL : cds_list_entry(prev, struct dest, pool);
 }
 
+static void rr_explain(const struct service *svc, const struct flow *flow, void *state,
+		       struct sched_facts *facts)
+{
+	(void)svc;
+	(void)flow;
+	facts_server(facts, "chosen last", ((struct rr_state *)state)->last);
+}
+
 const struct scheduler sched_rr = {
 	.name = "rr",
+	.about = "round robin: the servers in turn, whatever their weights",
+	.ipvs = true,
 	.state_size = sizeof(struct rr_state),
+	.weights = WEIGHTS_FIXED,
 	.pick = rr_pick,
 	.forget = rr_forget,
+	.explain = rr_explain,
 };

@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * All schedulers, in one explicit list from which both the array and the text for messages are
- * made. Looked up when a configuration is read or a service made, never for a packet. Any thread.
+ * All schedulers, in one explicit list (schedulers.h) from which both the array and the text for
+ * messages are made. Looked up when a configuration is read or a service made, never for a packet.
+ * Any thread.
  */
 #include "sched/schedulers.h"
 
 #include <string.h>
 
-/* X(name) for each member sched_name. */
-#define SCHEDULERS(X) X(rr) X(wrr) X(lc) X(wlc)
+#define MEMBER(member, name) &sched_##member,
+#define WORD(member, name)   " " name
 
-#define MEMBER(name) &sched_##name,
-#define WORD(name)   " " #name
-
-static const struct scheduler *const schedulers[] = {SCHEDULERS(MEMBER)};
+static const struct scheduler *const schedulers[] = {SCHEDULERS(MEMBER) NULL};
 
 const struct scheduler *scheduler_find(const char *name)
 {
-	for (size_t i = 0; i < sizeof(schedulers) / sizeof(schedulers[0]); i++)
+	for (size_t i = 0; schedulers[i]; i++)
 		if (!strcmp(schedulers[i]->name, name))
 			return schedulers[i];
 	return NULL;
+}
+
+const struct scheduler *scheduler_at(size_t n)
+{
+	return n < sizeof(schedulers) / sizeof(schedulers[0]) ? schedulers[n] : NULL;
 }
 
 const char *scheduler_names(void)
@@ -28,4 +31,15 @@ const char *scheduler_names(void)
 	static const char words[] = SCHEDULERS(WORD);
 
 	return words + 1;
+}
+
+uint32_t scheduler_flag(const struct scheduler *sched, const char *name)
+{
+	static const char *const general[SCHEDULER_FLAGS] = {"flag-1", "flag-2", "flag-3"};
+
+	for (unsigned int i = 0; i < SCHEDULER_FLAGS; i++)
+		if (sched->flags[i] &&
+		    (!strcmp(name, sched->flags[i]) || !strcmp(name, general[i])))
+			return SERVICE_SCHED1 << i;
+	return 0;
 }

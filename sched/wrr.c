@@ -7,6 +7,7 @@
  * weights 100 and 300. A change of the list keeps the bar: servers added one by one begin with one
  * turn each. Workers call pick() under svc->lock, the control thread init() and update().
  */
+#include "sched/gcd.h"
 #include "sched/schedulers.h"
 
 struct wrr_state {
@@ -101,17 +102,6 @@ static struct dest *wrr_pick(const struct service *svc, const struct flow *flow,
 	}
 }
 
-static int32_t gcd(int32_t a, int32_t b)
-{
-	while (b) {
-		int32_t rest = a % b;
-
-		a = b;
-		b = rest;
-	}
-	return a;
-}
-
 /* IPVS's ip_vs_wrr_dest_changed(); on the zeroed state of a new scheduler also its init. */
 static int wrr_update(struct service *svc)
 {
@@ -135,10 +125,26 @@ static int wrr_update(struct service *svc)
 	return 0;
 }
 
+static void wrr_explain(const struct service *svc, const struct flow *flow, void *state,
+			struct sched_facts *facts)
+{
+	const struct wrr_state *wrr = state;
+
+	(void)svc;
+	(void)flow;
+	facts_server(facts, "chosen last", wrr->last);
+	facts_number(facts, "current weight", wrr->bar);
+	facts_number(facts, "greatest weight", wrr->top);
+	facts_number(facts, "weight step", wrr->step);
+}
+
 const struct scheduler sched_wrr = {
 	.name = "wrr",
+	.about = "weighted round robin: in turn, each as often as its weight says",
+	.ipvs = true,
 	.state_size = sizeof(struct wrr_state),
 	.pick = wrr_pick,
 	.init = wrr_update,
 	.update = wrr_update,
+	.explain = wrr_explain,
 };

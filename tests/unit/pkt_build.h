@@ -4,7 +4,7 @@
 
 /*
  * Packets in a few words, and whether their checksums are right. Written byte by byte and without
- * lvs/csum.c and lvs/pkt.c, which are what is tested with it.
+ * lvs/csum.c, lvs/crc32c.c and lvs/pkt.c, which are what is tested with it.
  */
 
 #include "tests/unit/lvs_build.h"
@@ -27,7 +27,7 @@ struct build {
 	uint8_t ext[6], ext_len;   /* IPv6 extension headers, in this order */
 	bool no_sum;		   /* UDP without a checksum */
 	bool partial;		   /* CHECKSUM_PARTIAL: the pseudo-header's sum, not complemented */
-	uint8_t type, code;	   /* ICMP */
+	uint8_t type, code;	   /* ICMP; of SCTP the type of the first chunk, which has it all */
 	const struct build *inner; /* what an ICMP error carries */
 	uint16_t inner_len;	   /* bytes of it; 0: all */
 };
@@ -54,6 +54,45 @@ static inline uint32_t sum_words(uint32_t sum, const uint8_t *at, size_t len)
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
 	return sum;
+}
+
+/* CRC32c as RFC 9260 describes it, one bit after the other; the field at @field counts as zero.
+ * Like the field, the least significant byte is the first. */
+static inline uint32_t crc_bits(const uint8_t *at, size_t len, size_t field)
+{
+	uint32_t crc = 0xffffffff;
+
+	for (size_t i = 0; i < len; i++) {
+		crc ^= i >= field && i - field < 4 ? 0 : at[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+	}
+	return ~crc;
+}
+
+#define SCTP_FIELD 8 /* of the checksum in the common header */
+
+static inline void sctp_put_crc(uint8_t *l4, size_t len)
+{
+	uint32_t crc = crc_bits(l4, len, SCTP_FIELD);
+
+	for (int i = 0; i < 4; i++)
+		l4[SCTP_FIELD + i] = (uint8_t)(crc >> 8 * i);
+}
+
+static inline bool sctp_crc_right(const uint8_t *l4, size_t len)
+{
+	uint32_t crc = crc_bits(l4, len, SCTP_FIELD);
+
+	for (int i = 0; i < 4; i++)
+		if (l4[SCTP_FIELD + i] != (uint8_t)(crc >> 8 * i))
+			return false;
+	return true;
+}
+
+static inline bool has_ports(uint8_t protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
 }
 
 /* Where the transport header is, of what protocol, and where the packet ends by its IP header. The
@@ -96,10 +135,17 @@ static inline uint32_t sum_pseudo(const uint8_t *pkt, const struct layout *at)
 	return at->v6 ? sum_words(sum, pkt + 8, 32) : sum_words(sum, pkt + 12, 8);
 }
 
-/* Offset of the checksum in the transport header. */
+/* Offset and size of the checksum in the transport header. */
 static inline size_t sum_offset(uint8_t protocol)
 {
+	if (protocol == IPPROTO_SCTP)
+		return SCTP_FIELD;
 	return protocol == IPPROTO_TCP ? 16 : protocol == IPPROTO_UDP ? 6 : 2;
+}
+
+static inline size_t sum_size(uint8_t protocol)
+{
+	return protocol == IPPROTO_SCTP ? 4 : 2;
 }
 
 /* An IPv6 extension header; destination options take 16 bytes, so that lengths differ. */
@@ -163,7 +209,7 @@ static inline size_t build_l4(uint8_t *l4, const struct build *b)
 	size_t len = 8;
 
 	memset(l4, 0, 20);
-	if (b->protocol == IPPROTO_TCP || b->protocol == IPPROTO_UDP) {
+	if (has_ports(b->protocol)) {
 		put_be16(l4, b->sport);
 		put_be16(l4 + 2, b->dport);
 	}
@@ -176,6 +222,11 @@ static inline size_t build_l4(uint8_t *l4, const struct build *b)
 		put_be16(l4 + 14, 0x7210);
 	} else if (b->protocol == IPPROTO_UDP) {
 		put_be16(l4 + 4, 8u + b->payload);
+	} else if (b->protocol == IPPROTO_SCTP) {
+		len = 16;
+		put_be16(l4 + 4, 0x5678);
+		l4[12] = b->type;
+		put_be16(l4 + 14, 4u + b->payload);
 	} else {
 		l4[0] = b->type;
 		l4[1] = b->code;
@@ -205,6 +256,11 @@ static inline size_t build_packet(uint8_t *pkt, const struct build *b)
 	(void)(v6 ? build_ip6(pkt, b, l4_len) : build_ip4(pkt, b, l4_len));
 	if (b->no_sum)
 		return l4 + l4_len;
+	if (b->protocol == IPPROTO_SCTP) {
+		if (!b->partial)
+			sctp_put_crc(pkt + l4, l4_len);
+		return l4 + l4_len;
+	}
 	layout = packet_layout(pkt);
 	at = l4 + sum_offset(b->protocol);
 	sum = sum_pseudo(pkt, &layout);
@@ -229,6 +285,8 @@ static inline const char *packet_wrong_sum(const uint8_t *pkt)
 		return "IPv4 header";
 	if (at.protocol == IPPROTO_UDP && !get_be16(l4 + 6))
 		return NULL;
+	if (at.protocol == IPPROTO_SCTP)
+		return sctp_crc_right(l4, at.end - at.l4) ? NULL : "SCTP";
 	if (sum_words(sum_pseudo(pkt, &at), l4, at.end - at.l4) != 0xffff)
 		return protocol_name(at.protocol);
 	if (at.protocol == IPPROTO_ICMP)
@@ -247,7 +305,7 @@ static inline struct flow packet_flow(const uint8_t *pkt)
 
 	memcpy(flow.saddr.bytes, pkt + addrs, size);
 	memcpy(flow.daddr.bytes, pkt + addrs + size, size);
-	if (at.protocol == IPPROTO_TCP || at.protocol == IPPROTO_UDP) {
+	if (has_ports(at.protocol)) {
 		memcpy(&flow.sport, pkt + at.l4, 2);
 		memcpy(&flow.dport, pkt + at.l4 + 2, 2);
 	}

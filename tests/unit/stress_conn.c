@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * lvs/conn.c and lvs/wheel.c under threads: workers find, add, put off, end and invalidate the same
- * connections and templates while the control thread lets time pass. For ThreadSanitizer; a plain
- * program, because criterion does not start under it. Exits 0 if in the end nothing is counted.
+ * connections and templates while the control thread lets time pass, which makes the hashes grow
+ * and shrink, and another thread lists them. For ThreadSanitizer; a plain program, because
+ * criterion does not start under it. Exits 0 if in the end nothing is counted.
  */
 #include "tests/unit/lvs_build.h"
 #include "tests/unit/stress_build.h"
@@ -15,7 +16,8 @@
 
 #define WORKERS	 3
 #define CLIENTS	 64
-#define PORTS	 16
+#define PORTS	 16   /* that all workers meet at */
+#define MANY	 8192 /* so many make the hashes grow, and shrink when they are gone */
 #define SERVERS	 3
 #define MILLISEC 2000 /* of real time */
 
@@ -30,6 +32,13 @@ struct worker {
 	uint64_t added, found, ended;
 };
 
+static void extend(struct conn *conn, uint32_t timeout, uint64_t now)
+{
+	conn_lock(conn);
+	conn_set_timeout(conns, conn, timeout, now);
+	conn_unlock(conn);
+}
+
 /* The template of a client, found or made. */
 static struct conn *template_get(struct worker *w, const struct flow *flow, uint64_t now)
 {
@@ -42,9 +51,7 @@ static struct conn *template_get(struct worker *w, const struct flow *flow, uint
 		return template;
 	conn_add(conns, &key, dests[random_below(&w->random, SERVERS)], 0, 0, CONN_TEMPLATE, NULL,
 		 now, &template);
-	conn_lock(template);
-	conn_set_timeout(conns, template, 500, now);
-	conn_unlock(template);
+	extend(template, 500, now);
 	return template;
 }
 
@@ -55,9 +62,7 @@ static void use(struct worker *w, struct conn *conn, uint64_t now)
 	w->found++;
 	switch (random_below(&w->random, 8)) {
 	case 0:
-		conn_lock(conn);
-		conn_set_timeout(conns, conn, 100 + random_below(&w->random, 3000), now);
-		conn_unlock(conn);
+		extend(conn, 100 + random_below(&w->random, 3000), now);
 		break;
 	case 1: /* what a change of state does */
 		conn_lock(conn);
@@ -95,13 +100,14 @@ static void step(struct worker *w)
 	struct flow flow = build_flow(IPPROTO_TCP, "10.1.0.0", 0, "10.1.0.100", 80), reply;
 	uint64_t now = atomic_load_explicit(&clock_ms, memory_order_relaxed);
 	struct conn *conn, *control = NULL;
+	bool once = random_below(&w->random, 2);
 	unsigned int n = 0;
 
 	flow.saddr.ip = htonl(0x0a010000 + random_below(&w->random, CLIENTS));
-	flow.sport = htons((uint16_t)(1000 + random_below(&w->random, PORTS)));
+	flow.sport = htons((uint16_t)(1000 + random_below(&w->random, once ? MANY : PORTS)));
 	conn = conn_find(conns, &flow, PKT_IN);
 	if (!conn) {
-		if (random_below(&w->random, 2))
+		if (!once && random_below(&w->random, 2))
 			control = template_get(w, &flow, now);
 		conn_add(conns, &flow,
 			 control ? control->dest : dests[random_below(&w->random, SERVERS)],
@@ -110,6 +116,8 @@ static void step(struct worker *w)
 		w->added++;
 		if (atomic_load_explicit(&conn->flags, memory_order_relaxed) & CONN_ONEPACKET)
 			conn_expire(conns, conn);
+		else if (once)
+			extend(conn, 10000, now);
 		return;
 	}
 	use(w, conn, now);
@@ -124,6 +132,28 @@ static void step(struct worker *w)
 		use(w, conn, now);
 	if (!random_below(&w->random, 4096))
 		conns_each(conns, count_one, &n);
+}
+
+static void count_walked(struct conn *conn, void *data)
+{
+	count_one(conn, data);
+}
+
+/* Lists all in portions, while they come and go. */
+static void *list(void *data)
+{
+	unsigned int *lists = data, n = 0;
+	struct conns_walk walk;
+
+	rcu_register_thread();
+	while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
+		walk = (struct conns_walk){0};
+		while (conns_walk(conns, &walk, 64, count_walked, &n))
+			;
+		++*lists;
+	}
+	rcu_unregister_thread();
+	return NULL;
 }
 
 static void *work(void *data)
@@ -179,6 +209,9 @@ int main(void)
 	struct timespec tick = {.tv_nsec = 1000000};
 	struct worker workers[WORKERS] = {0};
 	struct service_key key = {.af = AF_INET};
+	unsigned int lists = 0;
+	pthread_t lister;
+	uint64_t most = 0;
 	int bad;
 
 	rcu_register_thread();
@@ -194,8 +227,10 @@ int main(void)
 		workers[i].random = 0x9e3779b97f4a7c15ull * (uint64_t)(i + 1);
 		pthread_create(&workers[i].thread, NULL, work, &workers[i]);
 	}
+	pthread_create(&lister, NULL, list, &lists);
 	for (int i = 0; i < MILLISEC; i++) {
 		pass_time(20);
+		most = conns_count(conns) > most ? conns_count(conns) : most;
 		nanosleep(&tick, NULL);
 	}
 	atomic_store(&stop, true);
@@ -205,6 +240,8 @@ int main(void)
 		       (unsigned long)workers[i].added, (unsigned long)workers[i].found,
 		       (unsigned long)workers[i].ended);
 	}
+	pthread_join(lister, NULL);
+	printf("%lu connections at most, listed %u times\n", (unsigned long)most, lists);
 	bad = left_over();
 	conns_free(conns);
 	for (int i = 0; i < SERVERS; i++)

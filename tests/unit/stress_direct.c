@@ -9,6 +9,8 @@
 #include "tests/unit/stress_build.h"
 
 #include "lvs/direct.h"
+#include "lvs/defence.h"
+#include "lvs/timeouts.h"
 #include "sched/schedulers.h"
 
 #include <pthread.h>
@@ -238,15 +240,52 @@ static int look_at_service(struct service *svc, void *data)
 static void look(const struct direct *direct)
 {
 	struct flow flow = build_flow(IPPROTO_TCP, "10.1.0.2", 1003, "10.1.0.100", 80);
-	struct explanation explanation;
+	struct explanation first, second;
 	uint64_t sum = 0;
 
 	rcu_read_lock();
 	conns_each(conns, look_at_conn, &sum);
 	services_each(services, look_at_service, &sum);
-	direct_explain(direct, &flow, 0, &explanation);
-	direct_explain(direct, &flow, MARK, &explanation);
+	if (!direct_explain(direct, &flow, 0, &first))
+		explanation_free(&first);
+	if (!direct_explain(direct, &flow, MARK, &second))
+		explanation_free(&second);
 	rcu_read_unlock();
+}
+
+struct sweep {
+	struct defence_counters counters;
+	uint64_t now;
+};
+
+static void sweep_one(struct conn *conn, void *data)
+{
+	struct sweep *sweep = data;
+
+	if (defence_drops_entry(&sweep->counters, conn, sweep->now))
+		conn_drop(conns, conn, false);
+	else if (!(atomic_load(&conn->dest->flags) & DEST_AVAILABLE))
+		conn_drop(conns, conn, true);
+}
+
+/* Settings change at any time; and what goes through all connections, as daemon/guard.c does. */
+static void tune(uint64_t *random, uint64_t now)
+{
+	static const enum setting_id ids[] = {SETTING_CONN_REUSE_MODE,
+					      SETTING_EXPIRE_NODEST_CONN,
+					      SETTING_EXPIRE_QUIESCENT_TEMPLATE,
+					      SETTING_SLOPPY_TCP,
+					      SETTING_DROP_PACKET,
+					      SETTING_SECURE_TCP,
+					      SETTING_NAT_ICMP_SEND};
+	struct sweep sweep = {.now = now};
+	struct conns_walk walk = {0};
+
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		atomic_store(&settings.values[ids[i]], random_below(random, 2));
+	defence_update(&settings, random_below(random, 2048));
+	while (conns_walk(conns, &walk, 64, sweep_one, &sweep))
+		;
 }
 
 static void control(const struct direct *direct)
@@ -266,7 +305,11 @@ static void control(const struct direct *direct)
 			services_sweep(services, (uint64_t)i * 10000);
 		}
 		if (!(i % 128))
-			proto_timeouts_set(&timeouts, 5 + random_below(&random, 10), 0, 3);
+			timeouts_change(&timeouts,
+					&(struct timeouts_spec){
+						.tcp = 5 + random_below(&random, 10), .udp = 3});
+		if (!(i % 32))
+			tune(&random, atomic_load(&clock_ms));
 		nanosleep(&tick, NULL);
 	}
 }

@@ -210,10 +210,10 @@ Test(addr, protocols_read)
 		const char *text;
 		int want;
 	} rows[] = {
-		{"tcp", IPPROTO_TCP}, {"TCP", IPPROTO_TCP}, {"Udp", IPPROTO_UDP},
-		{"udp", IPPROTO_UDP}, {"sctp", -EINVAL},    {"icmp", -EINVAL},
-		{"", -EINVAL},	      {"tcp ", -EINVAL},    {"tc", -EINVAL},
-		{"6", -EINVAL},
+		{"tcp", IPPROTO_TCP}, {"TCP", IPPROTO_TCP},   {"Udp", IPPROTO_UDP},
+		{"udp", IPPROTO_UDP}, {"sctp", IPPROTO_SCTP}, {"SCTP", IPPROTO_SCTP},
+		{"icmp", -EINVAL},    {"", -EINVAL},	      {"tcp ", -EINVAL},
+		{"tc", -EINVAL},      {"6", -EINVAL},
 	};
 
 	for (size_t i = 0; i < ROWS(rows); i++)

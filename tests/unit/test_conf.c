@@ -28,6 +28,11 @@ static const char *error_of(const char *text)
 }
 
 /* What depends on the text, on other keys, or on what a string holds. */
+#define TIMEOUTS                                                                                   \
+	"tcp, tcpfin, udp, syn_sent, syn_recv, time_wait, close, close_wait, last_ack, listen, "   \
+	"synack, sctp_init1, sctp_init, sctp_cookie_sent, sctp_cookie_replied, sctp_cookie_wait, " \
+	"...)"
+
 static const struct {
 	const char *text, *error;
 } wrong[] = {
@@ -64,10 +69,27 @@ static const struct {
 	{SERVER("wieght = 3;"), "t:2: unknown key 'wieght' (in server); did you mean 'weight'?"},
 	{MATCH("port = 3;"), "t:2: unknown key 'port' (in match); did you mean 'ports'?"},
 	{"timeouts = {\n check = 3; };",
-	 "t:2: unknown key 'check' (in timeouts, which has: tcp, tcpfin, udp)"},
+	 "t:2: unknown key 'check' (in timeouts, which has: " TIMEOUTS},
 	{"timeouts = {\n a-key-that-is-longer-than-any-that-there-is = 3; };",
-	 "t:2: unknown key 'a-key-that-is-longer-than-any-that-there' (in timeouts, which has: "
-	 "tcp, tcpfin, udp)"},
+	 "t:2: unknown key 'a-key-that-is-longer-than-any-that-there' (in timeouts, which "
+	 "has: " TIMEOUTS},
+	{"director = {\n conntrack = 1; };",
+	 "t:2: unknown key 'conntrack' (in director): Packets of services bypass conntrack; "
+	 "nothing in nfvs needs its entries."},
+	{"director = {\n sloppy_udp = true; };",
+	 "t:2: unknown key 'sloppy_udp' (in director); did you mean 'sloppy_tcp'?"},
+	{"services = ( {\n conntrack = 1; } );",
+	 "t:2: unknown key 'conntrack' (in service, which has: name, protocol, address, port, "
+	 "fwmark, family, match, scheduler, method, tunnel, tunnel_port, tunnel_checksum, "
+	 "persistent, persistent_mask, one_packet, limit, slow_start, timeouts, ...)"},
+
+	/* timeouts of a service */
+	{SERVICE("port = 80; timeouts = {\n udp = 9; };"), "t:3: udp: the service has no udp"},
+	{SERVICE("port = 80; timeouts = {\n sctp_closed = 9; };"),
+	 "t:3: sctp_closed: the service has no sctp"},
+	{SERVICE("port = 80; timeouts = {\n tcp = 0; };"), "t:3: tcp: 0 is not in 1 .. 2678400"},
+	{SERVICE("port = 80; timeouts = {\n time_wait = 3; };"), ""},
+	{"services = ( { fwmark = 1; timeouts = { udp = 3; sctp_init = 4; tcp = 5; }; } );", ""},
 
 	/* director */
 	{"director = { workers = 36;\nfirst_queue = 65500; };",
@@ -123,7 +145,8 @@ static const struct {
 	{SERVICE("port = 80; family = \"ipv4\";"), "t:2: family: needs fwmark"},
 	{SERVICE("port = 80; match = ();"), "t:2: match: needs fwmark"},
 	{SERVICE("port = 80; scheduler = \"nonsense\";"),
-	 "t:2: scheduler: 'nonsense' is unknown (known: rr wrr lc wlc)"},
+	 "t:2: scheduler: 'nonsense' is unknown (known: rr wrr lc wlc lblc lblcr dh sh "
+	 "sed nq fo ovf mh twos p2c maglev wrr-smooth)"},
 	{SERVICE("port = 80; tunnel = \"ipip\";"), "t:2: tunnel: needs method tun"},
 	{SERVICE("port = 80; tunnel_port = 9;"), "t:2: tunnel_port: needs method tun"},
 	{TUNNELS("tunnel = \"gre\";\ntunnel_port = 9;", ""),
@@ -178,9 +201,7 @@ static const struct {
 	 "t:2: missing key 'ports' (in match)"},
 	{MATCH("address = \"10.0.0.1/24\";"),
 	 "t:2: address: '10.0.0.1/24' is not an IPv4 or IPv6 address"},
-	{MATCH("protocol = \"icmp\";"), "t:2: protocol: 'icmp' is unknown (known: tcp, udp)"},
-	{MATCH("protocol = \"sctp\";"),
-	 "t:2: protocol: 'sctp' is not in this version, which has: tcp, udp"},
+	{MATCH("protocol = \"icmp\";"), "t:2: protocol: 'icmp' is unknown (known: tcp, udp, sctp)"},
 	{MATCH("ports = \"\";"), "t:2: ports: is empty"},
 	{MATCH("ports = \"  \";"), "t:2: ports: is empty"},
 	{MATCH("ports = \"80,\";"), "t:2: ports: '80,' ends with a comma"},

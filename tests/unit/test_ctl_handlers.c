@@ -29,10 +29,14 @@ static void setup(void)
 	handling = (struct handling){
 		.director = director_new(&conf, 1, &err), .status = status, .data = "1.2.3"};
 	cr_assert_not_null(handling.director, "%s", err.text);
+	handling.killer = killer_new(handling.director, NULL, NULL);
+	handling.drains = drains_new(handling.director, handling.killer);
 }
 
 static void teardown(void)
 {
+	drains_free(handling.drains);
+	killer_free(handling.killer);
 	director_free(handling.director);
 	rcu_barrier();
 	rcu_unregister_thread();
@@ -107,9 +111,9 @@ static const struct {
 	{"{\"command\":\"service-add\",\"engine\":\"sip\",\"service\":{" SERVICE
 	 ",\"scheduler\":\"rr\"}}",
 	 -ENOENT, false},
-	{"{\"command\":\"service-add\",\"service\":{\"protocol\":\"sctp\",\"address\":\"10.0.0.1\""
+	{"{\"command\":\"service-add\",\"service\":{\"protocol\":\"gre\",\"address\":\"10.0.0.1\""
 	 ",\"scheduler\":\"rr\"}}",
-	 -EPROTONOSUPPORT, true},
+	 -EBADMSG, true},
 	{"{\"command\":\"service-delete\"," KEY "}", -ESRCH, false},
 	{"{\"command\":\"service-edit\",\"service\":{" SERVICE ",\"scheduler\":\"rr\"}}", -ESRCH,
 	 false},
@@ -171,7 +175,7 @@ Test(ctl_handlers, a_life_of_changes)
 	"\"upper\":0,\"lower\":0},\"active\":0,\"inactive\":0,\"persistent\":0,\"file\":false"
 #define NO_COUNTERS                                                                             \
 	",\"counters\":{\"conns\":0,\"in_pkts\":0,\"out_pkts\":0,\"in_bytes\":0,\"out_bytes\":" \
-	"0}"
+	"0},\"rates\":{\"cps\":0,\"in_pps\":0,\"out_pps\":0,\"in_bps\":0,\"out_bps\":0}"
 
 Test(ctl_handlers, listings_in_slices_of_any_size)
 {
@@ -292,6 +296,76 @@ Test(ctl_handlers, timeouts_and_status)
 				 json_object_get(json_object_get(answer.row, "status"), "version")),
 			 "1.2.3");
 	json_decref(answer.row);
+}
+
+static json_int_t setting_now(const char *name, const char *member)
+{
+	char text[128];
+	struct answer answer;
+	json_int_t value;
+	json_t *list;
+
+	snprintf(text, sizeof(text), "{\"command\":\"settings\",\"name\":\"%s\"}", name);
+	answer = ask(text);
+	list = json_object_get(answer.row, "settings");
+	cr_assert_eq(json_array_size(list), 1, "%s: %s", name, answer.result.err.text);
+	cr_assert_str_eq(json_string_value(json_object_get(json_array_get(list, 0), "name")), name);
+	value = json_integer_value(json_object_get(json_array_get(list, 0), member));
+	json_decref(answer.row);
+	return value;
+}
+
+static const struct {
+	const char *name, *value;
+	const char *error; /* NULL: it is set */
+} changes[] = {
+	{"conn_reuse_mode", "3", NULL},
+	{"sloppy_tcp", "1", NULL},
+	{"sloppy_tcp", "0", NULL},
+	{"sloppy_tcp", "2", "sloppy_tcp: 2 is not in 0 .. 1"},
+	{"drop_entry", "3", NULL},
+	{"drop_entry", "4", "drop_entry: 4 is not in 0 .. 3"},
+	{"amemthresh", "2147483647", NULL},
+	{"amemthresh", "2147483648", "amemthresh: 2147483648 is not in 0 .. 2147483647"},
+	{"amemthresh", "4294967296", "request: 'value' must be a whole number 0..4294967295"},
+	{"amemthresh", "-1", "request: 'value' must be a whole number 0..4294967295"},
+	{"sloppy_tpc", "1", "there is no setting sloppy_tpc; did you mean sloppy_tcp?"},
+	{"nothing", "1", "there is no setting nothing (nfvsadm set lists them)"},
+	{"workers", "1", "workers cannot be changed at run time"},
+	{"conntrack", "1",
+	 "there is no setting conntrack: Packets of services bypass conntrack; nothing in nfvs "
+	 "needs its entries."},
+};
+
+Test(ctl_handlers, settings)
+{
+	char text[128];
+	struct answer answer = ask("{\"command\":\"settings\"}");
+
+	cr_assert_eq(json_array_size(json_object_get(answer.row, "settings")), SETTING_MAX);
+	json_decref(answer.row);
+	cr_assert_eq(setting_now("am_droprate", "default"), 10);
+	cr_assert_eq(setting_now("am_droprate", "max"), INT32_MAX);
+	cr_assert_eq(setting_now("pmtu_disc", "max"), 1);
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		snprintf(text, sizeof(text), "{\"command\":\"set\",\"name\":\"%s\",\"value\":%s}",
+			 changes[i].name, changes[i].value);
+		answer = ask(text);
+		cr_assert_eq(!answer.result.code, !changes[i].error, "%s", text);
+		if (changes[i].error) {
+			cr_assert(answer.result.own, "%s", text);
+			cr_assert_str_eq(answer.result.err.text, changes[i].error);
+			continue;
+		}
+		cr_assert_eq(setting_now(changes[i].name, "value"),
+			     strtoll(changes[i].value, NULL, 10), "%s", text);
+	}
+	cr_assert_eq(setting_now("conn_reuse_mode", "value"), 3);
+	cr_assert_eq(setting_now("conn_reuse_mode", "default"), 1);
+	answer = ask("{\"command\":\"set\",\"name\":\"sloppy_tcp\"}");
+	cr_assert_eq(answer.result.code, -EINVAL);
+	answer = ask("{\"command\":\"settings\",\"name\":\"nothing\"}");
+	cr_assert_eq(answer.result.code, -ENOENT);
 }
 
 static void explains(const struct flow *flow, uint32_t mark, const char *decision, const char *why,

@@ -152,9 +152,9 @@ Test(direct, what_is_not_ours_passes_unchanged)
 		  .type = 3,
 		  .inner = &dead},
 		 REASON_NO_CONN},
-		{"SCTP",
+		{"UDP-Lite",
 		 PKT_IN,
-		 {.protocol = IPPROTO_SCTP, .saddr = CLIENT, .daddr = VIP, .payload = 20},
+		 {.protocol = IPPROTO_UDPLITE, .saddr = CLIENT, .daddr = VIP, .payload = 20},
 		 REASON_PROTOCOL},
 	};
 

@@ -9,6 +9,7 @@
 static void fill(struct findings *findings)
 {
 	findings_add(findings, FINDING_OK, "route", "way to %s", "a");
+	findings_add(findings, FINDING_NOTE, "own-clients", "not from here");
 	finding_fix(findings_add(findings, FINDING_HINT, "mtu", "small"), "MTU %d", 1520);
 	findings_add(findings, FINDING_UNASKED, "arp", "who has it");
 	finding_fix(findings_add(findings, FINDING_PROBLEM, "vip", "none"), "add %s", "it");
@@ -35,7 +36,8 @@ Test(finding, lines_by_kind)
 	brief = printed(&findings, false);
 	full = printed(&findings, true);
 	cr_assert_str_eq(brief, "problem: none; fix: add it\nproblem: two\n"
-				"hint: small; fix: MTU 1520\nnot asked: who has it\n");
+				"hint: small; fix: MTU 1520\nnot asked: who has it\n"
+				"note: not from here\n");
 	cr_assert_eq(strncmp(full, brief, strlen(brief)), 0);
 	cr_assert_str_eq(full + strlen(brief), "ok: way to a\n");
 	free(brief);
@@ -66,13 +68,15 @@ Test(finding, as_json)
 
 	fill(&findings);
 	got = findings_to_json(&findings);
-	want = json_pack("{s:i, s:[{s:s, s:s, s:s}, {s:s, s:s, s:s, s:s}, {s:s, s:s, s:s}, "
-			 "{s:s, s:s, s:s, s:s}, {s:s, s:s, s:s}]}",
-			 "problems", 2, "findings", "kind", "ok", "question", "route", "text",
-			 "way to a", "kind", "hint", "question", "mtu", "text", "small", "fix",
-			 "MTU 1520", "kind", "not asked", "question", "arp", "text", "who has it",
-			 "kind", "problem", "question", "vip", "text", "none", "fix", "add it",
-			 "kind", "problem", "question", "duplicate", "text", "two");
+	want = json_pack(
+		"{s:i, s:[{s:s, s:s, s:s}, {s:s, s:s, s:s}, {s:s, s:s, s:s, s:s}, {s:s, s:s, s:s}, "
+		"{s:s, s:s, s:s, s:s}, {s:s, s:s, s:s}]}",
+		"problems", 2, "findings", "kind", "ok", "question", "route", "text", "way to a",
+		"kind", "note", "question", "own-clients", "text", "not from here", "kind", "hint",
+		"question", "mtu", "text", "small", "fix", "MTU 1520", "kind", "not asked",
+		"question", "arp", "text", "who has it", "kind", "problem", "question", "vip",
+		"text", "none", "fix", "add it", "kind", "problem", "question", "duplicate", "text",
+		"two");
 	cr_assert(json_equal(got, want));
 	json_decref(got);
 	json_decref(want);

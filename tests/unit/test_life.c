@@ -3,6 +3,8 @@
  * TCP lives, packet by packet. Expected values are from lvs-semantics, section 3. */
 #include "tests/unit/direct_build.h"
 
+#include "lvs/timeouts.h"
+
 #include <criterion/criterion.h>
 
 #define CLIENT "10.1.0.2"
@@ -197,7 +199,7 @@ Test(life, changed_timeouts_take_effect)
 	tcp(PKT_IN, 4000, SYN);
 	tcp(PKT_IN, 4000, ACK);
 	conn = lab_conn(&lab, IPPROTO_TCP, CLIENT, 4000, VIP, 80);
-	proto_timeouts_set(&lab.timeouts, 30, 7, 0);
+	timeouts_change(&lab.timeouts, &(struct timeouts_spec){.tcp = 30, .tcpfin = 7});
 	cr_assert_eq(conn->timeout, 900000);
 	tcp(PKT_IN, 4000, ACK);
 	cr_assert_eq(conn->timeout, 30000);
@@ -207,7 +209,7 @@ Test(life, changed_timeouts_take_effect)
 	cr_assert(lab_conn(&lab, IPPROTO_TCP, CLIENT, 4000, VIP, 80));
 	lab_wait(&lab, 500);
 	cr_assert_null(lab_conn(&lab, IPPROTO_TCP, CLIENT, 4000, VIP, 80));
-	proto_timeouts_set(&lab.timeouts, 2000, 0, 0);
+	timeouts_change(&lab.timeouts, &(struct timeouts_spec){.tcp = 2000});
 	tcp(PKT_IN, 4001, SYN);
 	tcp(PKT_IN, 4001, ACK);
 	lab_wait(&lab, 1999000);

@@ -66,6 +66,56 @@ Test(model, director_field_by_field)
 	conf_free(conf);
 }
 
+Test(model, settings_and_timeouts_field_by_field)
+{
+	struct conf *conf = parse(
+		"director = { cache_bypass = true; pmtu_disc = false; conn_reuse_mode = 3;\n"
+		"expire_nodest_conn = true; expire_quiescent_template = true; sloppy_tcp = true;\n"
+		"sloppy_sctp = true; schedule_icmp = true; drop_entry = 1; drop_packet = 2;\n"
+		"secure_tcp = 3; am_droprate = 4; amemthresh = 5; nat_icmp_send = true;\n"
+		"run_estimation = false; lblc_expiration = 6; lblcr_expiration = 7; };\n"
+		"timeouts = { close_wait = 21; sctp_init = 22; };\n"
+		"services = ( { protocol = \"tcp\"; address = \"10.0.0.1\"; port = 80;\n"
+		"timeouts = { tcp = 31; last_ack = 32; }; } );");
+	static const struct {
+		enum setting_id id;
+		uint32_t value;
+	} rows[] = {
+		{SETTING_CACHE_BYPASS, 1},
+		{SETTING_PMTU_DISC, 0},
+		{SETTING_CONN_REUSE_MODE, 3},
+		{SETTING_EXPIRE_NODEST_CONN, 1},
+		{SETTING_EXPIRE_QUIESCENT_TEMPLATE, 1},
+		{SETTING_SLOPPY_TCP, 1},
+		{SETTING_SLOPPY_SCTP, 1},
+		{SETTING_SCHEDULE_ICMP, 1},
+		{SETTING_DROP_ENTRY, 1},
+		{SETTING_DROP_PACKET, 2},
+		{SETTING_SECURE_TCP, 3},
+		{SETTING_AM_DROPRATE, 4},
+		{SETTING_AMEMTHRESH, 5},
+		{SETTING_NAT_ICMP_SEND, 1},
+		{SETTING_RUN_ESTIMATION, 0},
+		{SETTING_LBLC_EXPIRATION, 6},
+		{SETTING_LBLCR_EXPIRATION, 7},
+	};
+	const struct service_spec *spec = &conf->services[0].spec;
+
+	cr_assert_eq(sizeof(rows) / sizeof(rows[0]), SETTING_MAX);
+	for (size_t i = 0; i < SETTING_MAX; i++)
+		cr_assert_eq(conf->director.settings[rows[i].id], rows[i].value, "setting %u",
+			     rows[i].id);
+	cr_assert_eq(conf->timeouts.close_wait, 21);
+	cr_assert_eq(conf->timeouts.sctp_init, 22);
+	cr_assert_eq(conf->timeouts.last_ack, 30, "others keep their default");
+	cr_assert(spec->says & SAYS_TIMEOUTS);
+	cr_assert_eq(spec->timeouts.tcp, 31);
+	cr_assert_eq(spec->timeouts.last_ack, 32);
+	cr_assert_eq(spec->timeouts.tcpfin, 0, "others are not the service's");
+	cr_assert_eq(spec->timeouts.close_wait, 0);
+	conf_free(conf);
+}
+
 static void expect_server(const struct dest_spec *server, const char *addr, uint16_t port,
 			  int32_t weight)
 {

@@ -16,6 +16,9 @@ static const struct cast casts[] = {
 	{"fd00:1::2", "fd00:1::100", "fd00:2:3:4:5:6:7:1", "fd00:9::9"},
 };
 
+#define PROTOCOLS 3
+static const uint8_t protocols[PROTOCOLS] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP};
+
 static struct lab lab;
 
 static void setup(void)
@@ -24,13 +27,12 @@ static void setup(void)
 	for (int v6 = 0; v6 < 2; v6++) {
 		const struct cast *c = &casts[v6];
 
-		for (int udp = 0; udp < 2; udp++) {
-			uint8_t protocol = udp ? IPPROTO_UDP : IPPROTO_TCP;
+		for (size_t i = 0; i < PROTOCOLS; i++) {
 			struct service *kept, *mapped;
 
-			mapped = lab_service(&lab, build_service(protocol, c->vip, 80));
+			mapped = lab_service(&lab, build_service(protocols[i], c->vip, 80));
 			lab_dest(&lab, mapped, c->rs, 8080, 1);
-			kept = lab_service(&lab, build_service(protocol, c->vip, 81));
+			kept = lab_service(&lab, build_service(protocols[i], c->vip, 81));
 			lab_dest(&lab, kept, c->rs, 0, 1);
 		}
 	}
@@ -60,7 +62,7 @@ static void copy_translated(uint8_t *to, const uint8_t *from, bool source)
 	memcpy(to + addr, from + addr, at.v6 ? 16 : 4);
 	if (!at.v6)
 		memcpy(to + 10, from + 10, 2);
-	if (at.protocol == IPPROTO_TCP || at.protocol == IPPROTO_UDP)
+	if (has_ports(at.protocol))
 		memcpy(to + at.l4 + (source ? 0 : 2), from + at.l4 + (source ? 0 : 2), 2);
 }
 
@@ -74,7 +76,7 @@ static bool only_translated(bool source)
 
 	memcpy(was, lab.before, lab.before_len);
 	copy_translated(was, is, source);
-	memcpy(was + check, is + check, 2);
+	memcpy(was + check, is + check, sum_size(at.protocol));
 	if (at.protocol == IPPROTO_ICMP || at.protocol == IPPROTO_ICMPV6)
 		copy_translated(was + at.l4 + 8, is + at.l4 + 8, !source);
 	return lab.pkt.len == lab.before_len && !memcmp(was, is, lab.before_len);
@@ -153,6 +155,7 @@ static void there_and_back(const struct shape *shape, const struct cast *c, uint
 	b.daddr = c->vip;
 	b.dport = vport;
 	b.flags = PKT_SYN;
+	b.type = CHUNK_INIT;
 	lab_send(&lab, PKT_IN, &b);
 	cr_assert(lab_runs(&lab, c->client, cport, c->rs, dport), "%s to %s:%u", shape->name,
 		  c->vip, vport);
@@ -164,6 +167,7 @@ static void there_and_back(const struct shape *shape, const struct cast *c, uint
 	b.daddr = c->client;
 	b.dport = cport;
 	b.flags = PKT_ACK;
+	b.type = CHUNK_INIT_ACK;
 	lab_send(&lab, PKT_OUT, &b);
 	cr_assert(lab_runs(&lab, c->vip, vport, c->client, cport), "%s from %s:%u", shape->name,
 		  c->rs, dport);
@@ -185,7 +189,25 @@ Test(nat, every_shape_of_packet_there_and_back)
 				if (!shapes[i].tcp_only)
 					there_and_back(&shapes[i], &casts[v6], IPPROTO_UDP, cport,
 						       vport);
+				if (!shapes[i].tcp_only && !shapes[i].udp_only)
+					there_and_back(&shapes[i], &casts[v6], IPPROTO_SCTP, cport,
+						       vport);
 			}
+}
+
+/* Its parts are in a list that a changed packet has lost, so the kernel has to cut it before. */
+Test(nat, a_super_packet_of_sctp_comes_cut)
+{
+	struct build b = {.protocol = IPPROTO_SCTP,
+			  FROM_TO(casts[0].client, 4000, casts[0].vip, 80),
+			  .type = CHUNK_INIT,
+			  .payload = 5000};
+
+	lab.gso = true;
+	lab_send(&lab, PKT_IN, &b);
+	cr_assert_eq(lab.verdict.action, VERDICT_SEGMENT);
+	cr_assert(lab_untouched(&lab));
+	cr_assert_eq(conns_count(lab.d.conns), 0);
 }
 
 /* RFC 768: a sum of zero is sent as all ones, or it would say that there is none. */
@@ -196,7 +218,7 @@ Test(nat, a_udp_checksum_never_becomes_zero)
 
 	for (int partial = 0; partial < 2; partial++) {
 		lab.partial = partial;
-		for (unsigned int cport = 1; cport < 65536; cport++) {
+		for (unsigned int cport = 21; cport < 65536; cport++) {
 			b.saddr = casts[0].client;
 			b.daddr = casts[0].vip;
 			b.sport = (uint16_t)cport;
@@ -312,14 +334,15 @@ static void begin(const struct cast *c, uint8_t protocol)
 	lab_send(&lab, PKT_IN,
 		 &(struct build){.protocol = protocol,
 				 FROM_TO(c->client, 4000, c->vip, 80),
-				 .flags = PKT_SYN});
+				 .flags = PKT_SYN,
+				 .type = CHUNK_INIT});
 }
 
 Test(nat, icmp_errors_are_translated_outside_and_inside)
 {
-	for (int i = 0; i < 4; i++) {
-		const struct cast *c = &casts[i / 2];
-		uint8_t protocol = i % 2 ? IPPROTO_UDP : IPPROTO_TCP;
+	for (int i = 0; i < 2 * PROTOCOLS; i++) {
+		const struct cast *c = &casts[i / PROTOCOLS];
+		uint8_t protocol = protocols[i % PROTOCOLS];
 
 		lab.partial = false;
 		begin(c, protocol);
@@ -370,10 +393,11 @@ static struct build random_packet(const struct cast *c, bool icmp, struct build 
 {
 	static const uint8_t exts[] = {IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS,
 				       IPPROTO_FRAGMENT};
-	struct build b = {.protocol = random_below(2) ? IPPROTO_UDP : IPPROTO_TCP,
+	struct build b = {.protocol = protocols[random_below(PROTOCOLS)],
 			  FROM_TO(c->client, (uint16_t)(21 + random_below(65000)), c->vip,
 				  (uint16_t)(80 + random_below(2))),
 			  .flags = PKT_SYN,
+			  .type = CHUNK_INIT,
 			  .payload = (uint16_t)random_below(1400),
 			  .ip_options = (uint8_t)random_below(11),
 			  .tcp_options = (uint8_t)random_below(11),
@@ -445,7 +469,8 @@ Test(nat, what_was_corrupt_stays_corrupt)
 		if (icmp) {
 			struct build first = {.protocol = inner.protocol,
 					      FROM_TO(c->client, inner.dport, c->vip, inner.sport),
-					      .flags = PKT_SYN};
+					      .flags = PKT_SYN,
+					      .type = CHUNK_INIT};
 
 			lab_send(&lab, PKT_IN, &first);
 		}

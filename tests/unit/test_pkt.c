@@ -82,6 +82,14 @@ static const struct build good[] = {
 	 .ext_len = 1},
 	{.protocol = IPPROTO_ICMP, .saddr = C4, .daddr = V4, .type = 3, .inner = &good[2]},
 	{.protocol = IPPROTO_ICMPV6, .saddr = C6, .daddr = V6, .type = 2, .inner = &good[9]},
+	{.protocol = IPPROTO_SCTP, FROM_TO(C4, 4000, V4, 80), .type = CHUNK_INIT, .payload = 16},
+	{.protocol = IPPROTO_SCTP,
+	 FROM_TO(C6, 4000, V6, 80),
+	 .ext = {IPPROTO_DSTOPTS},
+	 .ext_len = 1,
+	 .type = 0xc1,
+	 .payload = 3},
+	{.protocol = IPPROTO_ICMP, .saddr = C4, .daddr = V4, .type = 3, .inner = &good[13]},
 };
 
 Test(pkt, reads_what_was_built)
@@ -105,6 +113,9 @@ Test(pkt, reads_what_was_built)
 		cr_assert(addr_equal(&pkt.flow.saddr, &want.saddr), "row %zu", i);
 		cr_assert(addr_equal(&pkt.flow.daddr, &want.daddr), "row %zu", i);
 		cr_assert_eq(pkt.tcp_flags, good[i].flags, "row %zu", i);
+		cr_assert_eq(pkt.chunk, at.protocol == IPPROTO_SCTP ? good[i].type : 0, "row %zu",
+			     i);
+		cr_assert_not(pkt.chunk_abort, "row %zu", i);
 		cr_assert_eq(pkt.icmp_error, good[i].inner != NULL, "row %zu", i);
 		/* Padding of the link behind the packet is no part of it. */
 		memset(bytes + len, 0xff, 18);
@@ -151,6 +162,8 @@ Test(pkt, short_packets_are_used_when_their_headers_are_whole)
 			need = at.l4 + 20 + 4u * good[i].tcp_options;
 		else if (at.protocol == IPPROTO_UDP)
 			need += good[i].payload;
+		else if (at.protocol == IPPROTO_SCTP)
+			need = at.l4 + 16;
 		for (size_t cut = at.v6 ? 40 : 20; cut <= len; cut++) {
 			set_length(bytes, cut);
 			cr_assert_eq(parse(&pkt, bytes, cut, false),
@@ -212,7 +225,7 @@ static const struct {
 	{"later fragment", 0, {{6, 0x20}, {7, 1}}, 2, REASON_FRAGMENT},
 	{"last fragment", 0, {{6, 0x1f}}, 1, REASON_FRAGMENT},
 	{"may be fragmented, but is not", 0, {{6, 0x00}}, 1, REASON_NONE},
-	{"SCTP", 0, {{9, 132}}, 1, REASON_PROTOCOL},
+	{"SCTP, whatever is in it", 0, {{9, 132}}, 1, REASON_NONE},
 	{"UDP-Lite", 2, {{9, 136}}, 1, REASON_PROTOCOL},
 	{"GRE", 0, {{9, 47}}, 1, REASON_PROTOCOL},
 	{"protocol 0", 0, {{9, 0}}, 1, REASON_PROTOCOL},
@@ -284,7 +297,9 @@ static const struct build udp6 = {.protocol = IPPROTO_UDP,
 static const struct build echo4 = {
 	.protocol = IPPROTO_ICMP, .saddr = V4, .daddr = C4, .type = 8, .payload = 64};
 static const struct build sctp6 = {
-	.protocol = IPPROTO_SCTP, .saddr = V6, .daddr = C6, .payload = 64};
+	.protocol = IPPROTO_SCTP, FROM_TO(V6, 80, C6, 4000), .payload = 64};
+static const struct build lite6 = {
+	.protocol = IPPROTO_UDPLITE, .saddr = V6, .daddr = C6, .payload = 64};
 
 /* An ICMP message of @type that carries @inner up to @transport bytes of its transport header. */
 static const struct {
@@ -325,7 +340,9 @@ static const struct {
 	{"v6 type 0", 0, &tcp6, 8, {0, 0x60}, false},
 	{"v6 type 5", 5, &tcp6, 8, {0, 0x60}, false},
 	{"v6, 7 bytes", 1, &udp6, 7, {0, 0x60}, false},
-	{"v6 about SCTP", 1, &sctp6, 8, {0, 0x60}, false},
+	{"v6 about SCTP", 1, &sctp6, 8, {0, 0x60}, true},
+	{"v6 about SCTP, 7 bytes", 1, &sctp6, 7, {0, 0x60}, false},
+	{"v6 about UDP-Lite", 1, &lite6, 8, {0, 0x60}, false},
 	{"v6 about IPv4", 1, &tcp4, 8, {0, 0x45}, false},
 	{"v6 about a first fragment", 3, &udp6, 8, {51, 0x01}, true},
 	{"v6 about a later fragment", 3, &udp6, 8, {51, 0x08}, false},
@@ -388,6 +405,13 @@ static const struct {
 	 "60000000 00190040 20010db8000000000000000000000001 20010db8000000000000000000000002"
 	 "2c000104 00000000 11000000 00000001 00350fa1 00090000 61",
 	 REASON_NONE, IPPROTO_UDP, 53, 4001, 56, 65},
+	{"SCTP INIT",
+	 "45000034 00010000 40840000 0a010002 0a010064"
+	 "0fa00050 00000000 12345678 01000014 00000001 0000ffff 000a000a 00000007",
+	 REASON_NONE, IPPROTO_SCTP, 4000, 80, 20, 52},
+	{"SCTP without a chunk",
+	 "45000020 00010000 40840000 0a010002 0a010064 0fa00050 00000000 00000000",
+	 REASON_TRUNCATED, 0, 0, 0, 0, 0},
 	{"ICMP port unreachable about a TCP packet",
 	 "45000038 00010000 40010000 0a010002 0a010064 03030000 00000000"
 	 "45000028 00010000 40060000 0a010064 0a010002 00500fa0 00000001",
@@ -415,5 +439,44 @@ Test(pkt, reads_literal_bytes)
 		cr_assert_eq(pkt.flow.dport, htons(literal[i].dport), "%s", literal[i].name);
 		cr_assert_eq(pkt.l4, literal[i].l4, "%s", literal[i].name);
 		cr_assert_eq(pkt.len, literal[i].len, "%s", literal[i].name);
+	}
+}
+
+/* IPVS takes a COOKIE ECHO or COOKIE ACK for an ABORT if one is behind it. Chunks are padded to
+ * four bytes. */
+Test(pkt, an_abort_behind_a_cookie_is_seen)
+{
+	static const struct {
+		const char *name, *chunks;
+		uint8_t chunk;
+		bool aborts;
+	} rows[] = {
+		{"COOKIE ECHO", "0a000008 11111111", CHUNK_COOKIE_ECHO, false},
+		{"COOKIE ECHO, ABORT", "0a000008 11111111 06000004", CHUNK_COOKIE_ECHO, true},
+		{"padded", "0a000007 111111ff 06000004", CHUNK_COOKIE_ECHO, true},
+		{"padded by three", "0a000005 11ffffff 06000004", CHUNK_COOKIE_ECHO, true},
+		{"COOKIE ACK, ABORT", "0b000004 06000004", CHUNK_COOKIE_ACK, true},
+		{"COOKIE ACK, DATA", "0b000004 00000004", CHUNK_COOKIE_ACK, false},
+		{"COOKIE ACK, DATA, ABORT", "0b000004 00000004 06000004", CHUNK_COOKIE_ACK, false},
+		{"ABORT cut", "0b000004 060000", CHUNK_COOKIE_ACK, false},
+		{"length 3", "0b000003 06000004", CHUNK_COOKIE_ACK, false},
+		{"length 0", "0b000000 06000004", CHUNK_COOKIE_ACK, false},
+		{"length beyond", "0b00ffff 06000004", CHUNK_COOKIE_ACK, false},
+		{"SACK, ABORT", "03000004 06000004", CHUNK_SACK, false},
+		{"ABORT", "06000004", CHUNK_ABORT, false},
+		{"unknown", "ff000004", 0xff, false},
+	};
+
+	for (size_t i = 0; i < LEN(rows); i++) {
+		uint8_t bytes[256];
+		size_t len = from_hex(bytes, "45000000 00010000 40840000 0a010002 0a010064"
+					     "0fa00050 00000001 00000000");
+		struct pkt pkt;
+
+		len += from_hex(bytes + len, rows[i].chunks);
+		put_be16(bytes + 2, (uint32_t)len);
+		cr_assert_eq(parse(&pkt, bytes, len, false), REASON_NONE, "%s", rows[i].name);
+		cr_assert_eq(pkt.chunk, rows[i].chunk, "%s", rows[i].name);
+		cr_assert_eq(pkt.chunk_abort, rows[i].aborts, "%s", rows[i].name);
 	}
 }

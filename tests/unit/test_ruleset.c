@@ -135,6 +135,29 @@ Test(ruleset, services_by_address_and_by_mark)
 	ruleset_free(ruleset);
 }
 
+Test(ruleset, sctp_is_apart)
+{
+	const struct match matches[] = {match(IPPROTO_SCTP, "10.1.0.101", 5000, 5010),
+					match(IPPROTO_TCP, "10.1.0.101", 5000, 5000)};
+	const struct rules_service services[] = {
+		service(IPPROTO_SCTP, "10.1.0.100", 36412), service(IPPROTO_SCTP, "10.1.0.101", 0),
+		service(IPPROTO_SCTP, "10.1.0.101", 5005), service(IPPROTO_UDP, "10.1.0.101", 5005),
+		group(7, matches, 2)};
+	const struct rules_server servers[] = {server(IPPROTO_SCTP, "10.2.0.1", 36412, 36412),
+					       server(IPPROTO_SCTP, "10.2.0.1", 0, 65535)};
+	struct ruleset *ruleset = build(services, 5, servers, 2, NULL);
+
+	expect(ruleset, "ip", "services", "10.1.0.100 . sctp . 36412|10.1.0.101 . udp . 5005");
+	expect(ruleset, "ip", "sctp_groups", "10.1.0.101 . 5000-5010 : 0x7");
+	expect(ruleset, "ip", "tcp_groups", "10.1.0.101 . 5000 : 0x7");
+	expect(ruleset, "ip", "sctp_services", "10.1.0.101 . 0-65535");
+	expect(ruleset, "ip", "udp_services", "");
+	expect(ruleset, "ip", "servers", "10.2.0.1 . sctp . 36412");
+	expect(ruleset, "ip", "sctp_servers", "10.2.0.1 . 0-65535");
+	expect(ruleset, "ip", "tcp_servers", "");
+	ruleset_free(ruleset);
+}
+
 Test(ruleset, ftp_claims_its_data_ports)
 {
 	const struct rules_service services[] = {service(IPPROTO_TCP, "10.1.0.100", 21),
@@ -158,7 +181,9 @@ Test(ruleset, servers_once_each)
 	expect(ruleset, "ip", "servers", "10.2.0.1 . tcp . 80|10.2.0.2 . tcp . 80");
 	expect(ruleset, "ip", "tcp_servers", "10.2.0.3 . 0-65535");
 	expect(ruleset, "ip", "udp_servers", "10.2.0.3 . 0-65535");
-	expect(ruleset, "ip6", "servers", "fd00:2::1 . tcp . 53|fd00:2::1 . udp . 53");
+	expect(ruleset, "ip", "sctp_servers", "10.2.0.3 . 0-65535");
+	expect(ruleset, "ip6", "servers",
+	       "fd00:2::1 . tcp . 53|fd00:2::1 . udp . 53|fd00:2::1 . sctp . 53");
 	ruleset_free(ruleset);
 }
 

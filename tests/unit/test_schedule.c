@@ -185,7 +185,7 @@ Test(schedule, a_mark_groups_ports_protocols_and_addresses)
 	cr_assert(went_to(A, 80), "another client");
 	template = template_of(IPPROTO_IP, CLIENT, "0.0.0.7", 0);
 	cr_assert(template);
-	cr_assert_eq(template->fwmark, 7);
+	cr_assert_eq(conn_fwmark(template), 7);
 	cr_assert_eq(template->dport, 0);
 	cr_assert_eq(atomic_load(&template->controls), 4);
 	cr_assert_eq(atomic_load(&svc->traffic.conns), 5);

@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
 
 static const struct sched_time now; /* no scheduler here asks for it */
 
@@ -166,8 +167,8 @@ Test(service, the_trash_keeps_what_has_connections)
 
 	dest_bind(dest, false);
 	service_dest_del(services, svc, dest);
-	for (uint64_t now = 1000; now < 1000000; now += 60000)
-		cr_assert_not(services_sweep(services, now), "freed with a connection");
+	for (uint64_t ms = 1000; ms < 1000000; ms += 60000)
+		cr_assert_not(services_sweep(services, ms), "freed with a connection");
 	dest_unbind(dest, false, false);
 	cr_assert_not(services_sweep(services, 1000000));
 	cr_assert_not(services_sweep(services, 1119999), "freed before 120 s");
@@ -210,6 +211,92 @@ Test(service, thresholds_have_hysteresis)
 		cr_assert_eq(dest_total(dest), 0, "%s: a template counts", rows[i].name);
 		dest_unbind(dest, true, false);
 		dest_put(dest);
+	}
+}
+
+/* An edit judges anew: at upper and over it sets, below lower it clears, between it keeps. */
+Test(service, an_edit_judges_thresholds_anew)
+{
+	static const struct {
+		uint32_t upper, lower;
+		bool overloaded;
+	} rows[] = {{0, 0, false},   {7, 0, false}, {6, 0, true},    {7, 3, true}, {8, 0, true},
+		    {9, 0, false},   {8, 0, false}, {100, 6, false}, {5, 2, true}, {100, 6, true},
+		    {100, 7, false}, {1, 1, true},  {0, 0, false}};
+	struct service *svc = add(build_service(IPPROTO_TCP, "10.0.0.1", 80));
+	struct dest_spec spec = build_dest("10.2.0.1", 80, 1);
+	struct dest *dest = add_dest(svc, spec);
+
+	for (int i = 0; i < 6; i++)
+		dest_bind(dest, false);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		spec.upper = rows[i].upper;
+		spec.lower = rows[i].lower;
+		cr_assert_eq(service_dest_edit(svc, &spec, &dest), 0);
+		cr_assert_eq(dest_overloaded(dest), rows[i].overloaded, "row %zu", i);
+		cr_assert_eq(!service_schedule(svc, &(struct flow){0}, &now), rows[i].overloaded);
+	}
+	/* So does its return from the trash. */
+	service_dest_del(services, svc, dest);
+	spec.upper = 6;
+	cr_assert_eq(add_dest(svc, spec), dest);
+	cr_assert(dest_overloaded(dest));
+	for (int i = 0; i < 6; i++)
+		dest_unbind(dest, false, false);
+}
+
+/* In the trash nothing is estimated; back in its service it goes on where it was, and in a new one
+ * it begins at zero. */
+Test(service, rates_wait_in_the_trash)
+{
+	struct service *svc = add(build_service(IPPROTO_TCP, "10.0.0.1", 80));
+	struct dest_spec spec = build_dest("10.2.0.1", 80, 1);
+	struct dest *dest = add_dest(svc, spec);
+
+	dest_bind(dest, false);
+	atomic_store(&dest->traffic.conns, 800);
+	atomic_store(&svc->traffic.in_bytes, 8000);
+	for (unsigned int i = 0; i < ESTIMATOR_TURNS; i++)
+		services_estimate(services);
+	cr_assert_eq(traffic_rates(&dest->traffic).conns, 100);
+	cr_assert_eq(traffic_rates(&svc->traffic).in_bytes, 1000);
+	service_dest_del(services, svc, dest);
+	for (unsigned int i = 0; i < 3 * ESTIMATOR_TURNS; i++)
+		services_estimate(services);
+	cr_assert_eq(traffic_rates(&dest->traffic).conns, 100);
+	add_dest(svc, spec);
+	cr_assert_eq(traffic_rates(&dest->traffic).conns, 100);
+	for (unsigned int i = 0; i < ESTIMATOR_TURNS; i++)
+		services_estimate(services);
+	cr_assert_eq(traffic_rates(&dest->traffic).conns, 75);
+	service_del(services, svc);
+	svc = add(build_service(IPPROTO_TCP, "10.0.0.1", 80));
+	cr_assert_eq(add_dest(svc, spec), dest);
+	cr_assert_eq(traffic_rates(&dest->traffic).conns, 0);
+	cr_assert_eq(traffic_rates(&svc->traffic).in_bytes, 0);
+	dest_unbind(dest, false, false);
+}
+
+/* A turn takes a twentieth, whether the servers are of many services or of one. */
+Test(service, estimates_come_in_small_portions)
+{
+	struct service *svc = add(build_service(IPPROTO_TCP, "10.0.0.1", 80));
+	char addr[32];
+
+	for (unsigned int i = 0; i < 5120; i++) {
+		snprintf(addr, sizeof(addr), "10.3.%u.%u", i / 250, i % 250 + 1);
+		add_dest(svc, build_dest(addr, 80, 1));
+	}
+	for (unsigned int turn = 0; turn < ESTIMATOR_TURNS; turn++) {
+		unsigned int done = 0;
+		struct dest *dest;
+
+		cds_list_for_each_entry (dest, &svc->dests, list)
+			atomic_store(&dest->traffic.conns, turn + 1);
+		services_estimate(services);
+		cds_list_for_each_entry (dest, &svc->dests, list)
+			done += dest->traffic.last.conns == turn + 1;
+		cr_assert_leq(done, 256, "%u at once", done);
 	}
 }
 

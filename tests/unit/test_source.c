@@ -110,9 +110,9 @@ Test(files, include_each_other)
 
 Test(files, the_right_file_is_blamed)
 {
-	put("main", "director = { };\n@include \"sub/a\"\ntimeouts = { x = 1; };");
+	put("main", "director = { };\n@include \"sub/a\"\ntimeouts = { upd = 1; };");
 	put("sub/a", "services = (\n" WEB("10.0.0.1") "\n,\n" WEB("10.0.0.1") ");");
-	expect_load_error("%s/main:3: unknown key 'x' (in timeouts, which has: tcp, tcpfin, udp)",
+	expect_load_error("%s/main:3: unknown key 'upd' (in timeouts); did you mean 'udp'?",
 			  -EINVAL);
 	put("main", "director = { };\n@include \"sub/a\"\n");
 	expect_load_error("%s/sub/a:4: service tcp 10.0.0.1:80 is there already: %s/sub/a:2",

@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The connection table. The one idea: two lock-free hashes over the same objects, one for requests
+ * and one for replies, so that neither direction can be made slow by the other's keys; the hash is
+ * keyed with a random secret, so nobody outside can choose buckets. The connections lie in slabs,
+ * one for each size, so they cost what they contain and can be listed without the hashes. Workers
+ * find, enter and remove; the control thread has the hashes resized, by a thread that lives as long
+ * as that takes.
+ */
+#define XXH_INLINE_ALL
+#define XXH_STATIC_LINKING_ONLY
+#include "lvs/conns.h"
+#include "lvs/forward.h"
+#include "lvs/slab.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+/* How long nobody looks for a local endpoint towards a server after all were in use: the look is
+ * long, and a flood would make many. */
+#define LOCAL_FULL_MS 100
+#define BUCKETS_MIN   4096u
+
+/* By the room for addresses. */
+enum conn_slab {
+	CONN_SLAB4,	  /* of IPv4 */
+	CONN_SLAB6,	  /* of IPv6 */
+	CONN_SLAB6_LOCAL, /* with a local endpoint too */
+	CONN_SLABS
+};
+
+struct conns {
+	struct cds_lfht *in, *out;
+	struct wheel *wheel;
+	struct slab *slabs[CONN_SLABS];
+	const struct locals *locals;
+	unsigned char secret[XXH3_SECRET_SIZE_MIN + 64];
+	/* control thread */
+	unsigned long buckets; /* of each hash, once the resizer is done */
+	pthread_t resizer;
+	bool resizer_runs;
+	_Atomic bool resized; /* it is about to end */
+	/* all workers */
+	_Alignas(64) _Atomic uint64_t count;
+	_Atomic uint64_t local_next; /* number of the local endpoint to try first */
+};
+
+/* What is hashed and compared, without padding. */
+struct conn_key {
+	union addr saddr, daddr;
+	__be16 sport, dport;
+	uint8_t af, protocol, template, zero;
+};
+
+static struct conn_key key_of_flow(const struct flow *flow, bool template)
+{
+	return (struct conn_key){.saddr = flow->saddr,
+				 .daddr = flow->daddr,
+				 .sport = flow->sport,
+				 .dport = flow->dport,
+				 .af = flow->af,
+				 .protocol = flow->protocol,
+				 .template = template};
+}
+
+static struct conn_key key_in(const struct conn *conn)
+{
+	return (struct conn_key){
+		.saddr = conn_client(conn),
+		.daddr = conn_virtual(conn),
+		.sport = conn->cport,
+		.dport = conn->vport,
+		.af = conn->af,
+		.protocol = conn->protocol,
+		.template = !!(atomic_load_explicit(&conn->flags, memory_order_relaxed) &
+			       CONN_TEMPLATE)};
+}
+
+/* A server that answers without us does so from the virtual address, also where we happen to be its
+ * router; what it sends from its own is none of the connection's (ip_vs_conn_out_get()). */
+static struct conn_key key_out(const struct conn *conn)
+{
+	bool local = atomic_load_explicit(&conn->flags, memory_order_relaxed) & CONN_LOCAL;
+	bool through = conn_method(conn)->answers;
+
+	return (struct conn_key){.saddr = through ? conn->dest->addr : conn_virtual(conn),
+				 .daddr = local ? conn_local(conn) : conn_client(conn),
+				 .sport = through ? conn->dport : conn->vport,
+				 .dport = local ? conn->lport : conn->cport,
+				 .af = conn->af,
+				 .protocol = conn->protocol};
+}
+
+static unsigned long key_hash(const struct conns *conns, const struct conn_key *key)
+{
+	return XXH3_64bits_withSecret(key, sizeof(*key), conns->secret, sizeof(conns->secret));
+}
+
+/* Asks for what the packet needs next while the first cache line is compared. */
+static void prefetch(const struct conn *conn)
+{
+	__builtin_prefetch(conn->addrs);
+	__builtin_prefetch(conn->dest);
+}
+
+static int match_in(struct cds_lfht_node *node, const void *arg)
+{
+	const struct conn *conn = caa_container_of(node, struct conn, in);
+	struct conn_key key;
+
+	RCU_FOUND(conn);
+	prefetch(conn);
+	key = key_in(conn);
+	return !memcmp(&key, arg, sizeof(key));
+}
+
+static int match_out(struct cds_lfht_node *node, const void *arg)
+{
+	const struct conn *conn = caa_container_of(node, struct conn, out);
+	struct conn_key key;
+
+	RCU_FOUND(conn);
+	prefetch(conn);
+	key = key_out(conn);
+	return !memcmp(&key, arg, sizeof(key));
+}
+
+static enum conn_slab slab_for(uint8_t af, uint32_t flags)
+{
+	if (af != AF_INET6)
+		return CONN_SLAB4;
+	return flags & CONN_LOCAL ? CONN_SLAB6_LOCAL : CONN_SLAB6;
+}
+
+static struct cds_lfht *table_new(void)
+{
+	/* Not resized by itself: it would let eight share a bucket before. */
+	return cds_lfht_new(BUCKETS_MIN, BUCKETS_MIN, 0, 0, NULL);
+}
+
+static void conns_destroy(struct conns *conns)
+{
+	if (conns->in)
+		cds_lfht_destroy(conns->in, NULL);
+	if (conns->out)
+		cds_lfht_destroy(conns->out, NULL);
+	wheel_free(conns->wheel);
+	for (unsigned int i = 0; i < CONN_SLABS; i++)
+		slab_free(conns->slabs[i]);
+	free(conns);
+}
+
+struct conns *conns_new(uint64_t seed, uint64_t now)
+{
+	const size_t head = offsetof(struct conn, addrs);
+	struct conns *conns = aligned_alloc(_Alignof(struct conns), sizeof(*conns));
+
+	if (!conns)
+		return NULL;
+	memset(conns, 0, sizeof(*conns));
+	XXH3_generateSecret(conns->secret, sizeof(conns->secret), &seed, sizeof(seed));
+	conns->buckets = BUCKETS_MIN;
+	conns->in = table_new();
+	conns->out = table_new();
+	conns->wheel = wheel_new(now);
+	conns->slabs[CONN_SLAB4] = slab_new(CONN_SIZE4, CONN_SIZE4);
+	conns->slabs[CONN_SLAB6] = slab_new(head + 2 * sizeof(union addr), 16);
+	conns->slabs[CONN_SLAB6_LOCAL] = slab_new(head + 3 * sizeof(union addr), 16);
+	if (conns->in && conns->out && conns->wheel && conns->slabs[CONN_SLAB4] &&
+	    conns->slabs[CONN_SLAB6] && conns->slabs[CONN_SLAB6_LOCAL])
+		return conns;
+	conns_destroy(conns);
+	return NULL;
+}
+
+void conns_free(struct conns *conns)
+{
+	struct conns_walk walk;
+	struct conn *conn;
+
+	if (!conns)
+		return;
+	if (conns->resizer_runs)
+		pthread_join(conns->resizer, NULL);
+	/* Controlled connections first, so that no template is held by one. */
+	for (int round = 0; round < 2; round++) {
+		walk = (struct conns_walk){0};
+		rcu_read_lock();
+		while ((conn = conns_next(conns, &walk)))
+			conn_expire(conns, conn);
+		rcu_read_unlock();
+	}
+	rcu_barrier(); /* for all to be back in their slabs */
+	conns_destroy(conns);
+}
+
+struct conn *conn_alloc(struct conns *conns, uint8_t af, uint32_t flags)
+{
+	enum conn_slab slab = slab_for(af, flags);
+	struct conn *conn = slab_alloc(conns->slabs[slab]);
+
+	if (conn)
+		memset(conn, 0, slab_size(conns->slabs[slab]));
+	return conn;
+}
+
+void conn_discard(struct conn *conn)
+{
+	slab_release(conn);
+}
+
+void conn_free(struct rcu_head *rcu)
+{
+	struct conn *conn = caa_container_of(rcu, struct conn, rcu);
+
+	RCU_RECLAIM(conn);
+	slab_release(conn);
+	RCU_RECLAIMED();
+}
+
+void conn_set_addr(struct conn *conn, unsigned int i, const union addr *addr)
+{
+	if (conn->af == AF_INET6)
+		memcpy(&conn->addrs[4 * i], addr, sizeof(*addr));
+	else
+		conn->addrs[i] = addr->ip;
+}
+
+static struct conn *find(struct cds_lfht *table, const struct conns *conns,
+			 const struct conn_key *key, cds_lfht_match_fct match, size_t offset)
+{
+	struct cds_lfht_iter iter;
+	struct cds_lfht_node *node;
+
+	cds_lfht_lookup(table, key_hash(conns, key), match, key, &iter);
+	node = cds_lfht_iter_get_node(&iter);
+	return node ? (struct conn *)((char *)node - offset) : NULL;
+}
+
+struct conn *conn_find(const struct conns *conns, const struct flow *flow, enum pkt_dir dir)
+{
+	struct conn_key key = key_of_flow(flow, false);
+
+	if (dir == PKT_IN)
+		return find(conns->in, conns, &key, match_in, offsetof(struct conn, in));
+	return find(conns->out, conns, &key, match_out, offsetof(struct conn, out));
+}
+
+struct conn *conn_find_template(const struct conns *conns, const struct flow *flow)
+{
+	struct conn_key key = key_of_flow(flow, true);
+
+	return find(conns->in, conns, &key, match_in, offsetof(struct conn, in));
+}
+
+void conns_set_locals(struct conns *conns, const struct locals *locals)
+{
+	conns->locals = locals;
+}
+
+static int local_add(struct conns *conns, struct conn *conn, uint64_t now)
+{
+	uint64_t tries = locals_count(conns->locals, conn->af), n;
+	struct cds_lfht_node *node;
+	struct conn_key key;
+	union addr addr;
+
+	if (now < atomic_load_explicit(&conn->dest->local_full, memory_order_relaxed))
+		return -EADDRNOTAVAIL;
+	while (tries--) {
+		n = atomic_fetch_add_explicit(&conns->local_next, 1, memory_order_relaxed);
+		locals_get(conns->locals, conn->af, n, &addr, &conn->lport);
+		conn_set_addr(conn, 2, &addr);
+		RCU_PUBLISHED(conn);
+		key = key_out(conn);
+		node = cds_lfht_add_unique(conns->out, key_hash(conns, &key), match_out, &key,
+					   &conn->out);
+		if (node == &conn->out)
+			return 0;
+	}
+	atomic_store_explicit(&conn->dest->local_full, now + LOCAL_FULL_MS, memory_order_relaxed);
+	return -EADDRNOTAVAIL;
+}
+
+int conns_enter_out(struct conns *conns, struct conn *conn, uint64_t now)
+{
+	struct conn_key key;
+
+	if (atomic_load_explicit(&conn->flags, memory_order_relaxed) & CONN_LOCAL)
+		return local_add(conns, conn, now);
+	key = key_out(conn);
+	cds_lfht_add(conns->out, key_hash(conns, &key), &conn->out);
+	return 0;
+}
+
+struct conn *conns_enter_in(struct conns *conns, struct conn *conn)
+{
+	struct conn_key key = key_in(conn);
+	struct cds_lfht_node *node =
+		cds_lfht_add_unique(conns->in, key_hash(conns, &key), match_in, &key, &conn->in);
+
+	if (node != &conn->in)
+		return caa_container_of(node, struct conn, in);
+	atomic_fetch_add_explicit(&conns->count, 1, memory_order_relaxed);
+	slab_show(conn);
+	return conn;
+}
+
+void conns_leave_out(struct conns *conns, struct conn *conn)
+{
+	cds_lfht_del(conns->out, &conn->out);
+}
+
+void conns_leave_in(struct conns *conns, struct conn *conn)
+{
+	cds_lfht_del(conns->in, &conn->in);
+}
+
+void conns_leave(struct conns *conns, struct conn *conn)
+{
+	slab_hide(conn);
+	atomic_fetch_sub_explicit(&conns->count, 1, memory_order_relaxed);
+}
+
+struct wheel *conns_wheel(const struct conns *conns)
+{
+	return conns->wheel;
+}
+
+/* A power of two, so that between 3/4 and 3/2 connections share a bucket after growing. They may
+ * become few before memory is returned: what comes and goes is not worth it. */
+static unsigned long buckets_for(uint64_t count, unsigned long buckets)
+{
+	while (count > buckets + buckets / 2)
+		buckets *= 2;
+	if (count < buckets / 8)
+		while (count < buckets / 2 && buckets > BUCKETS_MIN)
+			buckets /= 2;
+	return buckets;
+}
+
+static void *resizer_run(void *data)
+{
+	struct conns *conns = data;
+
+	rcu_register_thread();
+	cds_lfht_resize(conns->in, conns->buckets);
+	cds_lfht_resize(conns->out, conns->buckets);
+	rcu_unregister_thread();
+	atomic_store_explicit(&conns->resized, true, memory_order_relaxed);
+	return NULL;
+}
+
+/* Signals are the control thread's. If no thread can be made, the next call tries again. */
+static bool resizer_start(struct conns *conns)
+{
+	sigset_t all, old;
+	int err;
+
+	sigfillset(&all);
+	atomic_store_explicit(&conns->resized, false, memory_order_relaxed);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(&conns->resizer, NULL, resizer_run, conns);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return !err;
+}
+
+void conns_fit(struct conns *conns)
+{
+	unsigned long before = conns->buckets, want;
+
+	if (conns->resizer_runs) {
+		if (!atomic_load_explicit(&conns->resized, memory_order_relaxed))
+			return;
+		pthread_join(conns->resizer, NULL);
+		conns->resizer_runs = false;
+	}
+	want = buckets_for(conns_count(conns), before);
+	if (want == before)
+		return;
+	conns->buckets = want;
+	conns->resizer_runs = resizer_start(conns);
+	if (!conns->resizer_runs)
+		conns->buckets = before;
+}
+
+struct conn *conns_next(const struct conns *conns, struct conns_walk *walk)
+{
+	struct conn *conn;
+
+	for (; walk->slab < CONN_SLABS; walk->slab++, walk->at = (struct slab_cursor){0}) {
+		conn = slab_next(conns->slabs[walk->slab], &walk->at);
+		if (conn) {
+			RCU_FOUND(conn);
+			return conn;
+		}
+	}
+	return NULL;
+}
+
+void conns_walk_at(const struct conns *conns, struct conns_walk *walk, uint64_t random)
+{
+	size_t all = 0;
+
+	for (unsigned int i = 0; i < CONN_SLABS; i++)
+		all += slab_bytes(conns->slabs[i]);
+	*walk = (struct conns_walk){0};
+	for (random = all ? random % all : 0; walk->slab < CONN_SLABS; walk->slab++) {
+		size_t here = slab_bytes(conns->slabs[walk->slab]);
+
+		if (random < here)
+			break;
+		random -= here;
+	}
+	if (walk->slab < CONN_SLABS)
+		walk->at = slab_place(conns->slabs[walk->slab], random);
+}
+
+uint64_t conns_count(const struct conns *conns)
+{
+	return atomic_load_explicit(&conns->count, memory_order_relaxed);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef LVS_CONNS_H
+#define LVS_CONNS_H
+
+#include "lvs/conn.h"
+
+/* What conn.c, the life of one connection, and walk.c need of the table in conns.c, beside the
+ * public functions in conn.h. */
+
+/* Memory for a connection of @af with these flags, all zero; NULL without memory. To be freed with
+ * call_rcu() and conn_free(), or conn_discard() if nobody ever found it. Any thread. */
+struct conn *conn_alloc(struct conns *conns, uint8_t af, uint32_t flags);
+void conn_discard(struct conn *conn);
+void conn_free(struct rcu_head *rcu);
+
+/* Sets one of conn_addr()'s. Only before anybody finds the connection. */
+void conn_set_addr(struct conn *conn, unsigned int i, const union addr *addr);
+
+/* Puts @conn among the replies, after giving it a local endpoint if it needs one: the next one that
+ * is free, so that one comes again as late as possible; -EADDRNOTAVAIL: none is. Worker, RCU. */
+int conns_enter_out(struct conns *conns, struct conn *conn, uint64_t now);
+
+/* Puts @conn among the requests, counts and shows it. If there is the same one already, returns
+ * that and changes nothing. Worker, RCU. */
+struct conn *conns_enter_in(struct conns *conns, struct conn *conn);
+
+/* Their reverse: no longer among the replies, no longer found by requests, neither counted nor
+ * shown. Each only once. Any thread, RCU. */
+void conns_leave_out(struct conns *conns, struct conn *conn);
+void conns_leave_in(struct conns *conns, struct conn *conn);
+void conns_leave(struct conns *conns, struct conn *conn);
+
+struct wheel *conns_wheel(const struct conns *conns);
+
+/* Begins to make the hashes as large as their contents want, if they are not; a thread of its own
+ * does it, which nobody waits for. Control thread. */
+void conns_fit(struct conns *conns);
+
+/* The next of all connections and templates in memory that are or were in the table; NULL after the
+ * last. To begin, *@walk is all zero. Any thread under RCU. */
+struct conn *conns_next(const struct conns *conns, struct conns_walk *walk);
+
+#endif

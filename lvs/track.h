@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef LVS_TRACK_H
+#define LVS_TRACK_H
+
+#include "lvs/direct.h"
+
+/* What a packet does to its connection, beside being forwarded. Workers, under RCU. */
+
+/* A packet of @conn counts at its server and that server's service, while they are in use. */
+void conn_account(const struct conn *conn, const struct pkt *pkt);
+
+/* Its state, its timer, whether its server counts it as active; and its template. */
+void conn_track(struct direct *d, struct conn *conn, const struct pkt *pkt);
+
+#endif
