@@ -70,14 +70,16 @@ def tcp(source, target, flags, how=None, data=b"", **fields):
     return network(*ends, TCP, sealed(ends, TCP, 16, segment, how), **fields)
 
 
-def error(source, target, kind, code, info, quote):
+def error(source, target, kind, code, info, quote, **fields):
     """An ICMP error about the packet @quote"""
     message = struct.pack("!BBHI", kind, code, 0, info) + quote
     if ":" not in source:
         value = checksum(message)
-        return network(source, target, ICMP, message[:2] + struct.pack("!H", value) + message[4:])
+        return network(source, target, ICMP, message[:2] + struct.pack("!H", value) + message[4:],
+                       **fields)
     value = checksum(pseudo(source, target, ICMP6, len(message)) + message)
-    return network(source, target, ICMP6, message[:2] + struct.pack("!H", value) + message[4:])
+    return network(source, target, ICMP6, message[:2] + struct.pack("!H", value) + message[4:],
+                   **fields)
 
 
 def cut(packet, size, df=False):

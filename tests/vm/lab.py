@@ -69,6 +69,11 @@ class Namespace:
                 with open(f"/proc/sys/net/{name}", "w") as file:
                     file.write(str(value))
 
+    def open(self, name):
+        """A file of /proc/net, to be read again and again"""
+        with self:
+            return os.open(f"/proc/thread-self/net/{name}", os.O_RDONLY)
+
 
 def quiet():
     """A namespace as a plain host has it, but for what takes time or comes by itself"""

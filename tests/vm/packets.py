@@ -5,7 +5,7 @@
 
 What arrives at the real server's interface, before it is unpacked, and what comes back to the
 client is compared field by field; both are silent machines whose packets are made here. A mismatch
-is shown with both packets. What may differ is in DIFFERENT, each with its reason. Prints TAP, a
+is shown with both packets. What may differ is in different.py, each with its reason. Prints TAP, a
 test for each way to forward.
 """
 import argparse
@@ -23,37 +23,11 @@ import time
 sys.dont_write_bytecode = True
 
 import craft
+import different
 import wire
 from craft import NONE, PARTIAL, UDP, WRONG, content, cut, error, tcp, udp
 from lab import GUE_PORT
 from side import Side
-
-# What may differ: a pattern for way and case, one for the names of fields, and why. "fragments"
-# stands for how a datagram was cut, "packets" for all that arrived.
-DIFFERENT = (
-    (" in IPv4[:,]", "(outer|fragment) ip.id", "a number that each director counts for itself"),
-    ("", "error ip.id", "the same"),
-    ("gue", "outer udp.source", "the hash of the flow, with a key of the director's own"),
-    ("", "error ip6.flow", "the kernel's own errors carry a flow label made of a hash"),
-    ("", "quoted ip6?.(ttl|hlim)", "IPVS quotes a packet that it has counted down before it was "
-     "refused; nfvs quotes what came"),
-    ("NAT.*(TTL 1|bytes|one byte more)", "quoted (udp|tcp).sum", "nfvs has translated already when "
-     "the kernel refuses; as in all errors about NAT, the sum in the quote is not put back"),
-    ("gue.*short quote", "packets", "not even eight bytes of the client's packet behind its IP "
-     "header, which no client would heed: IPVS is content with the ports, and tells it"),
-    ("NAT.*no sum", "udp.sum", "IPVS makes one where the client made none"),
-    ("NAT, IPv4: .*fragments, DF", "packets", "IPVS refuses the whole that it has put "
-     "together; nfvs leaves it to the kernel, for which the fragments are small enough"),
-    ("(DR, IPv6, a narrow way|IPv6 in IPv.*): 4000 bytes in fragments", "packets", "IPVS refuses "
-     "IPv6 that came in fragments larger than fit; a queue does not tell that, and nfvs makes "
-     "smaller ones"),
-    (" in IPv4.*too big( for|, and)", "error icmp.info", "IPVS tells the MTU of the route that "
-     "it holds, which may not have learned yet; nfvs what the error says"),
-    ("(IPv6 in | in IPv6).*(server|quote|behind|for the way|nonsense|after that)", "packets",
-     "IPVS knows errors about tunnels of IPv4 in IPv4 only; nfvs tells the client of all"),
-    ("small fragments|narrow.* in fragments| in IPv6.*in fragments", "fragments", "IPVS keeps to "
-     "the size that they had; a queue does not tell that, and nfvs makes them as large as fits"),
-)
 
 GUE = f"-i --tun-type gue --tun-port {GUE_PORT}"
 METHODS = {  # options of ipvsadm, and the bytes of a tunnel behind its outer IP header
@@ -77,8 +51,8 @@ class Way:
         self.client, self.virtual = (f"10.8.0.{number}", f"10.9.0.{number}") if inner == 4 else \
             (f"fd08::{number:x}", f"fd09::{number:x}")
         self.server = f"10.2.0.{100 + number}" if outer == 4 else f"fd00:2::1:{number:x}"
-        overhead = 0 if self.head is None else self.head + (20 if outer == 4 else 40)
-        self.room = (NARROW if narrow else 1500) - overhead
+        self.overhead = 0 if self.head is None else self.head + (20 if outer == 4 else 40)
+        self.room = (NARROW if narrow else 1500) - self.overhead
 
     def lines(self):
         bracket = "[{}]" if self.inner == 6 else "{}"
@@ -355,26 +329,38 @@ class Match:
 
 def described(arrived, case):
     """The fields of these packets, as lines; what may differ is only said to be there"""
-    names = [name for pattern, name, _ in DIFFERENT if re.search(pattern, case)]
-    if "packets" in names:
-        return
-    excused = [re.compile(name) for name in names]
-    packets = [packet for packet, _ in arrived]
+    names = different.excused(case)
+    patterns = [re.compile(name) for name in names]
+    pieces = []
     for packet, mine in arrived:
-        if craft.part_of(packet) and "fragments" not in names:
-            yield from lines(craft.Dissection(packet, GUE_PORT, False), excused)
+        if craft.part_of(packet):
+            pieces.append(list(lines(craft.Dissection(packet, GUE_PORT, False).fields, patterns)))
         if not mine:
             yield "to another machine"
-    for packet in craft.whole(packets):
+    if "sizes" in names:
+        pieces = [sorted({line for piece in pieces for line in piece if not SIZES.search(line)})]
+    if "cut" not in names:
+        for piece in pieces:
+            yield from piece
+    for packet in craft.whole([packet for packet, _ in arrived]):
         yield f"packet of {len(packet)} bytes"
-        yield from lines(craft.Dissection(packet, GUE_PORT), excused)
+        yield from lines(craft.Dissection(packet, GUE_PORT).fields, patterns)
 
 
-def lines(dissection, excused):
-    for name, value in dissection.fields:
-        if any(pattern.fullmatch(name) for pattern in excused):
+SIZES = re.compile(r" fragment (ip6?\.(length|offset)|offset|length) ")
+
+
+def lines(fields, patterns):
+    for name, value in fields:
+        if any(pattern.fullmatch(name) for pattern in patterns):
             value = "(any)"
         yield f"  {name} {value}"
+
+
+def unwrapped(arrived, case):
+    """The same of the packets inside tunnels"""
+    return [line for line in described(arrived, case)
+            if not re.match("packet of|  (outer|fragment) ", line)]
 
 
 class Judge:
@@ -385,17 +371,33 @@ class Judge:
         self.mismatches = {}
         self.arrived = {}
 
-    def compare(self, case, way, results):
-        for where, place in enumerate(("the client", "the server")):
-            texts = [list(described(result[where].get(way, []), f"{way.name}: {case}"))
-                     for result in results]
-            self.arrived[way] = self.arrived.get(way, 0) + bool(texts[0])
+    def pairs(self, case, place, arrived, expected):
+        """What has to be the same: texts, and whose they are"""
+        only = different.alone(case, place) if sorted(self.kinds) == ["ipvs", "nfvs"] else None
+        if not only:
+            yield [list(described(some, case)) for some in arrived], self.kinds
+            return
+        side, fields = only
+        at = self.kinds.index(side)
+        patterns = [re.compile(name) for name in different.excused(case)]
+        yield [list(lines(expected(fields), patterns)), unwrapped(arrived[at], case)], \
+            ["expected", side]
+        yield [[], list(described(arrived[1 - at], case))], ["nothing", self.kinds[1 - at]]
+
+    def compare(self, case, way, results, sent):
+        """sent: the client's packets, which the case is about"""
+        for where, place in enumerate((different.CLIENT, different.SERVER)):
+            arrived = [result[where].get(way, []) for result in results]
+            self.arrived[way] = self.arrived.get(way, 0) + bool(arrived[0])
             if self.show:
-                print(f"{way.name}: {case}, at {place}:", *texts[0] or ["nothing"], sep="\n  ")
-            if texts[0] != texts[1]:
-                both = difflib.unified_diff(*texts, *self.kinds, lineterm="", n=100)
-                self.mismatches.setdefault(way, []).append(
-                    [f"{case}: different at {place}"] + ["  " + line for line in both])
+                print(f"{way.name}: {case}, at {place}:",
+                      *list(described(arrived[0], case)) or ["nothing"], sep="\n  ")
+            for texts, whose in self.pairs(f"{way.name}: {case}", place, arrived,
+                                           lambda fields: fields(way, next(craft.whole(sent)))):
+                if texts[0] != texts[1]:
+                    both = difflib.unified_diff(*texts, *whose, lineterm="", n=100)
+                    self.mismatches.setdefault(way, []).append(
+                        [f"{case}: different at {place}"] + ["  " + line for line in both])
 
     def result(self, number, way, cases):
         mismatches = self.mismatches.get(way, [])
@@ -427,21 +429,28 @@ def unnoticed(way, packet):
             yield at
 
 
+def clients_packets(name, way, names):
+    """What the client sends, or had sent when that case's answer comes"""
+    name = ANSWERS[name][0] if name in ANSWERS else name
+    if name[-2:] in (" 4", " 6") and way.inner != int(name[-1]):
+        return []
+    return (CASES.get(name) or AFTER[name])(way, FIRST_PORT + names.index(name))
+
+
 def run(options, folder):
     """The exit status"""
     all_ways = [way for way in ways() if options.ways in way.name]
-    names = [name for name in (*CASES, *ANSWERS, *AFTER) 
+    names = [name for name in (*CASES, *ANSWERS, *AFTER)
              if options.cases in name or name in KEPT]
     kinds = options.sides.split(",")
     loop = wire.Wire()
     benches = [Bench(kind, loop, folder, all_ways) for kind in kinds]
     match, judge = Match(benches, all_ways), Judge(kinds, options.show)
     kept = {}
-    for number, name in enumerate(names):
+    for name in names:
         sends = [[], []]
+        sent = {way: clients_packets(name, way, names) for way in all_ways}
         for way in all_ways:
-            if name[-2:] in (" 4", " 6") and way.inner != int(name[-1]):
-                continue
             for i, some in enumerate(sends):
                 if name in ANSWERS:
                     about, make = ANSWERS[name]
@@ -449,13 +458,12 @@ def run(options, folder):
                     some += [(False, packet) for packet in
                              (make(way, first[0][0]) if first else [])]
                 else:
-                    make = CASES.get(name) or AFTER.get(name)
-                    some += [(True, packet) for packet in make(way, FIRST_PORT + number)]
+                    some += [(True, packet) for packet in sent[way]]
         results = match.play(sends)
         if name in KEPT:
             kept[name] = results
         for way in all_ways:
-            judge.compare(name, way, results)
+            judge.compare(name, way, results, sent[way])
     print(f"1..{len(all_ways) + 1}")
     good = [judge.result(number, way, len(names)) for number, way in enumerate(all_ways, 1)]
     seen = kept["UDP"][0][1]

@@ -4,6 +4,7 @@
 Both tools get the same words, on the standard input of one "-R" that stays open. What a line had to
 say ends where the answer to the next begins, a command that is always refused.
 """
+import functools
 import os
 import re
 import select
@@ -14,12 +15,15 @@ import time
 
 import wire
 from lab import Lab
+from tap import Taps
 
 MARK = "--stop-daemon master"
 MARK_ANSWER = "No daemon is running\n"
 LISTS = ("-Ln", "-Lcn")
 COUNTERS = "-Ln --stats --exact"
 SILENCE = 60  # seconds after which a tool is taken to hang
+SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh",
+              "twos")
 
 
 class Tool:
@@ -65,12 +69,16 @@ class Tool:
         return text.decode()
 
 
-def start_ipvs(lab, _):
-    subprocess.run(["modprobe", "-a", "ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_lc", "ip_vs_wlc"],
+@functools.cache
+def load_ipvs():
+    subprocess.run(["modprobe", "-a", "ip_vs", *(f"ip_vs_{name}" for name in SCHEDULERS)],
                    check=True)
     with open("/proc/sys/kernel/printk", "w") as file:
         file.write("3")  # it complains on the console whenever there is no server to be had
-    lab["dir"].sysctl(1, "ipv4/ip_forward", "ipv6/conf/all/forwarding")
+
+
+def start_ipvs(*_):
+    load_ipvs()
     return ["ipvsadm"], None
 
 
@@ -94,14 +102,19 @@ START = {"ipvs": start_ipvs, "nfvs": start_nfvs}
 
 
 class Side:
+    """With @loop its lab has clients and servers there; without, it is one for single packets."""
+
     def __init__(self, kind, loop, folder):
         self.kind = kind
         self.path = tempfile.mkdtemp(dir=folder)
-        self.lab = Lab()
+        self.lab = Lab() if loop else Taps()
         self.lab["dir"].sysctl(0, "ipv4/icmp_ratelimit", "ipv6/icmp/ratelimit")
-        self.clients = wire.Clients(loop, self.lab, ("rs1", "rs2", "rs3"))
+        if kind == "ipvs" or not loop:  # nfvs does that itself
+            self.lab["dir"].sysctl(1, "ipv4/ip_forward", "ipv6/conf/all/forwarding")
+        self.clients = wire.Clients(loop, self.lab, ("rs1", "rs2", "rs3")) if loop else None
         words, self.daemon = START[kind](self.lab, self.path)
         self.tool = Tool(self.lab["dir"], words)
+        self.queue = self.daemon and self.lab["dir"].open("netfilter/nfnetlink_queue")
 
     def begin(self):
         """Nothing is left of an earlier run but its connections, whose addresses do not return."""
@@ -112,6 +125,22 @@ class Side:
             self.tool = Tool(self.lab["dir"], words)
         self.tool.write("-C")
         self.tool.read()
+
+    def busy(self):
+        """Are packets with the daemon?"""
+        if not self.queue:
+            return False
+        rows = os.pread(self.queue, 4096, 0).decode().splitlines()
+        return any(row.split()[2] != "0" for row in rows)
+
+    def set(self, name, value):
+        """What it had to say against it"""
+        if self.kind == "ipvs":
+            self.lab["dir"].sysctl(value, f"ipv4/vs/{name}")
+            return ""
+        done = self.lab["dir"].spawn([*self.tool.words, "set", name, value], text=True,
+                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return done.communicate()[0]
 
     def ended(self):
         """How the daemon ended, if it did"""
@@ -131,40 +160,60 @@ class Side:
         if self.daemon:
             self.daemon.terminate()
             self.daemon.wait()
+            os.close(self.queue)
         self.lab.close()
 
 
+def seconds(text):
+    minutes, _, rest = text.partition(":")
+    return int(minutes) * 60 + int(rest)
+
+
 def connections(text, mine):
-    """The rows of -Lcn that belong to this run, in order and without what passes by itself. Port
-    65535 is where IPVS puts persistence templates that it will not use again."""
+    """The rows of -Lcn that belong to this run, in order and without the time that is left to each,
+    and these times. Port 65535 is where IPVS puts persistence templates that it will not use again.
+    """
     rows = (line.split() for line in text.splitlines()[2:])
     rows = (row for row in rows if mine.is_virtual(row[4]) and not row[4].endswith(":65535"))
-    return "\n".join(sorted(" ".join(row[:1] + row[2:]) for row in rows))
+    rows = sorted((" ".join(row[:1] + row[2:]), seconds(row[1])) for row in rows)
+    return "\n".join(row for row, _ in rows), [left for _, left in rows]
 
 
-def counters(text):
-    """The rows of --stats. A stream's packets depend on when each end got to run; its connections,
-    and everything about datagrams, do not."""
-    rows, datagrams = [], False
+def counters(text, exact):
+    """The rows of --stats. A stream's packets depend on when each end got to run, unless each was
+    sent by hand; its connections, and everything about datagrams, do not."""
+    rows, datagrams = [], exact
     for line in text.splitlines()[3:]:
         row = line.split()
         if row[0] != "->":
-            datagrams = row[0] == "UDP"
+            datagrams = exact or row[0] == "UDP"
         rows.append(" ".join(row if datagrams else row[:3]))
     return "\n".join(rows)
 
 
+def rates(text):
+    """The cells of --rate: where, and how much"""
+    service = ""
+    for line in text.splitlines()[3:]:
+        row = line.split()
+        if row[0] != "->":
+            service = row[1]
+        for column, value in enumerate(row[2:]):
+            yield f"{service} {row[1]} column {column}", int(value)
+
+
 def snapshots(sides, mine, counted):
-    """For each side what it has to say about itself: names of lists, and their texts"""
+    """For each side what it has to say about itself: names of lists, and their texts. And how long
+    each connection has still to live."""
     lists = LISTS + ((COUNTERS,) if counted else ())
     for side in sides:
         side.tool.write(*lists)
     for side in sides:
         texts = [side.tool.read() for _ in lists]
-        texts[1] = connections(texts[1], mine)
+        texts[1], times = connections(texts[1], mine)
         if counted:
-            texts[2] = counters(texts[2])
-        yield list(zip(lists, texts))
+            texts[2] = counters(texts[2], not side.clients)
+        yield list(zip(lists, texts)), times
 
 
 def serves(services, names, server):
