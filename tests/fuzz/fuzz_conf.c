@@ -24,6 +24,15 @@ static void must(bool fact)
 		abort();
 }
 
+static void check_server(const struct dest_spec *server, const struct service_spec *spec)
+{
+	must(server->method < FORWARD_BYPASS && server->weight >= 0);
+	must(server->af == spec->key.af || server->method == FORWARD_TUN);
+	must(server->lower <= server->upper);
+	must(!server->limit || server->limit >= server->upper);
+	must(server->slow_start <= SLOW_START_MAX);
+}
+
 static void check_service(const struct service_conf *service, const struct director_conf *director)
 {
 	const struct service_spec *spec = &service->spec;
@@ -39,10 +48,9 @@ static void check_service(const struct service_conf *service, const struct direc
 	for (size_t i = 0; i < spec->matches_len; i++)
 		must(spec->matches[i].af == spec->key.af && spec->matches[i].first &&
 		     spec->matches[i].first <= spec->matches[i].last);
+	must(spec->slow_start <= SLOW_START_MAX && (spec->says & SAYS_LIMIT));
 	for (size_t i = 0; i < service->servers_len; i++)
-		must(service->servers[i].af == spec->key.af && service->servers[i].weight >= 0 &&
-		     service->servers[i].lower <= service->servers[i].upper &&
-		     service->servers[i].method == FORWARD_NAT);
+		check_server(&service->servers[i], spec);
 }
 
 static void check_conf(const struct conf *conf)

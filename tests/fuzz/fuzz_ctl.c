@@ -36,6 +36,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	handling.status = status;
 	if (!handling.director)
 		abort();
+	handling.killer = killer_new(handling.director, NULL, NULL);
+	handling.drains = drains_new(handling.director, handling.killer);
+	if (!handling.killer || !handling.drains)
+		abort();
 	return 0;
 }
 
@@ -45,6 +49,7 @@ static void go_round(const json_t *json)
 	struct service_spec service, service_back;
 	struct dest_spec dest, dest_back;
 	struct conn_row conn, conn_back;
+	struct filter filter, filter_back;
 	struct error err;
 	json_t *again;
 
@@ -56,6 +61,8 @@ static void go_round(const json_t *json)
 		    service.timeout != service_back.timeout ||
 		    service.netmask != service_back.netmask ||
 		    service.matches_len != service_back.matches_len ||
+		    service.limit != service_back.limit ||
+		    service.slow_start != service_back.slow_start ||
 		    strcmp(service.name, service_back.name))
 			abort();
 		free(service.matches);
@@ -65,9 +72,23 @@ static void go_round(const json_t *json)
 	if (!dest_from_json(json, &dest, &err)) {
 		again = dest_to_json(&dest);
 		if (dest_from_json(again, &dest_back, &err) || dest.weight != dest_back.weight ||
-		    dest.upper != dest_back.upper || dest.method != dest_back.method)
+		    dest.upper != dest_back.upper || dest.method != dest_back.method ||
+		    dest.limit != dest_back.limit || dest.backup != dest_back.backup ||
+		    dest.slow_start != dest_back.slow_start)
 			abort();
 		json_decref(again);
+	}
+	if (!filter_from_json(json, &filter, &err)) {
+		json_t *third;
+
+		again = filter_to_json(&filter);
+		if (filter_from_json(again, &filter_back, &err))
+			abort();
+		third = filter_to_json(&filter_back);
+		if (!json_equal(again, third))
+			abort();
+		json_decref(again);
+		json_decref(third);
 	}
 	if (!conn_row_from_json(json, &conn, &err)) {
 		again = conn_row_to_json(&conn);
@@ -118,7 +139,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += len;
 		size -= len;
 	}
+	drains_tick(handling.drains, director_now());
 	(void)director_flush(handling.director, NULL);
+	drains_tick(handling.drains, director_now());
 	(void)services_sweep(director_services(handling.director), director_now());
 	return 0;
 }

@@ -96,6 +96,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	group = serve(marked, servers4, 0, FORWARD_NAT);
 	serve(all, servers6, 0, FORWARD_NAT);
 	serve(build_service(IPPROTO_UDP, "fd00::1", 53), servers6, 5353, FORWARD_DR);
+	serve(build_service(IPPROTO_SCTP, "10.0.0.1", 80), servers4, 8080, FORWARD_NAT);
+	serve(build_service(IPPROTO_SCTP, "10.0.0.2", 80), servers4, 80, FORWARD_FULLNAT);
+	serve(build_service(IPPROTO_SCTP, "fd00::1", 80), servers6, 8080, FORWARD_NAT);
+	serve(build_service(IPPROTO_SCTP, "fd00::2", 80), servers6, 80, FORWARD_TUN);
 	return 0;
 }
 
@@ -115,6 +119,7 @@ static void tame(uint8_t *pkt, size_t len, uint8_t how)
 {
 	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6};
 	static const uint16_t ports[] = {80, 53, 8080, 5353};
+	uint8_t protocol = how & 32 ? IPPROTO_SCTP : protocols[how >> 1 & 3];
 	bool v6 = how & 1;
 	struct layout at;
 
@@ -123,7 +128,7 @@ static void tame(uint8_t *pkt, size_t len, uint8_t how)
 	if (v6) {
 		pkt[0] = 0x60;
 		put_be16(pkt + 4, (uint32_t)(len - 40));
-		pkt[6] = how & 8 ? pkt[6] : protocols[how >> 1 & 3];
+		pkt[6] = how & 8 ? pkt[6] : protocol;
 		tame_addr(pkt + 8, true);
 		tame_addr(pkt + 24, true);
 		return;
@@ -132,7 +137,7 @@ static void tame(uint8_t *pkt, size_t len, uint8_t how)
 	put_be16(pkt + 2, (uint32_t)len);
 	pkt[6] &= 0x40;
 	pkt[7] = 0;
-	pkt[9] = protocols[how >> 1 & 3];
+	pkt[9] = protocol;
 	tame_addr(pkt + 12, false);
 	tame_addr(pkt + 16, false);
 	at = packet_layout(pkt);
@@ -164,6 +169,7 @@ static void check_mangled(const struct pkt *pkt, bool fullnat)
 	check(again.len == pkt->len && again.l4 == pkt->l4);
 	check(again.flow.af == pkt->flow.af && again.flow.protocol == pkt->flow.protocol);
 	check(again.icmp_error == pkt->icmp_error && again.tcp_flags == pkt->tcp_flags);
+	check(again.chunk == pkt->chunk && again.chunk_abort == pkt->chunk_abort);
 	/* NAT changes one end of the flow. */
 	if (fullnat)
 		return;

@@ -85,7 +85,7 @@ setup() {
 }
 
 teardown() {
-	stop_spawned server answers0 answers1 other dump blind1 blind2
+	stop_spawned client server eth0 eth1 other dump blind1 blind2
 	lab_report
 }
 
@@ -97,28 +97,42 @@ both6() {
 	serve "$1" "$2" -g fd00:1::11 fd00:1::12
 }
 
-# A request and its answer: way CLIENT ADDRESS VIP SERVER
-# The server gets the very packets from the director; nothing that the server says comes to the
-# director.
+# way CLIENT ADDRESS VIP SERVER [INTERFACE]: who sends what to whom at each hop, as docs/methods.md has
+# it; the request comes to the director by INTERFACE. The server gets the very packets, and nothing
+# that it says comes to the director.
 way() {
-	local port=$((40000 + BATS_TEST_NUMBER)) to_director to_server
+	local port=$((40000 + BATS_TEST_NUMBER)) in=${5:-eth0} client from to
 
+	client=$(mac "$1" eth0)
+	from=$client to=$client
+	if [[ $1 == client ]]; then
+		from=$(mac router "$([[ $in == eth1 ]] && echo vip || echo lan)")
+		to=$(mac router lan)
+		capture client client eth0 tcp and port 80
+	fi
 	serve -t "$(bracket "$3"):80" -g "$4"
-	capture server rs1 eth0 tcp and port 80 and ether dst "$(mac rs1 eth0)"
-	capture answers0 dir eth0 tcp and src port 80 and ether dst "$(mac dir eth0)"
-	capture answers1 dir eth1 tcp and src port 80
+	capture server rs1 eth0 tcp and port 80
+	capture eth0 dir eth0 tcp and port 80
+	capture eth1 dir eth1 tcp and port 80
 	is "$(fetch "$1" 1 "http://$(bracket "$3")/" --local-port $port)" "rs1 80 $2"
-	to_server="$(mac dir eth0) > $(mac rs1 eth0), .* $2\\.$port > $3\\.80: "
-	awaits server "$to_server.*Flags \\[F"
-	has "$(packets server)" "$to_server.*Flags \\[S\\]"
-	is "$(captured server -v "$to_server")" "" "other than the client's packets at the server"
-	is "$(captured answers0 .)$(captured answers1 .)" "" "at the director"
+	hop "$in" "$from" "$(mac dir $in)" "$2.$port" "$3.80"
+	hop eth0 "$(mac dir eth0)" "$(mac rs1 eth0)" "$2.$port" "$3.80"
+	hop server "$(mac dir eth0)" "$(mac rs1 eth0)" "$2.$port" "$3.80"
+	hop server "$(mac rs1 eth0)" "$to" "$3.80" "$2.$port"
+	awaits server "$(mac dir eth0) > .*Flags \\[F"
+	if [[ $1 == client ]]; then
+		hop client "$client" "$(mac router wan)" "$2.$port" "$3.80"
+		hop client "$(mac router wan)" "$client" "$3.80" "$2.$port"
+		hops_only client
+	fi
+	hops_only server "$in"
+	[[ $in == eth1 ]] || is "$(captured eth1 .)" "" "at eth1 of the director"
 }
 
 @test "(a) one segment, IPv4" { way client $CLIENT $A 10.1.0.11; }
 @test "(a) one segment, IPv6" { way client $CLIENT6 $A6 fd00:1::11; }
-@test "(b) several segments, IPv4" { way client $CLIENT $B_VIP 10.1.0.11; }
-@test "(b) several segments, IPv6" { way client $CLIENT6 $B_VIP6 fd00:1::11; }
+@test "(b) several segments, IPv4" { way client $CLIENT $B_VIP 10.1.0.11 eth1; }
+@test "(b) several segments, IPv6" { way client $CLIENT6 $B_VIP6 fd00:1::11 eth1; }
 @test "(b) two networks on one wire, IPv4" { way client $CLIENT $C 10.1.0.11; }
 @test "(b) two networks on one wire, IPv6" { way client $CLIENT6 $C6 fd00:1::11; }
 @test "(d) a client in the same segment, IPv4" { way near 10.1.0.2 $A 10.1.0.11; }
@@ -157,6 +171,77 @@ way() {
 # The client's socket is connected: an answer from elsewhere would not be one.
 probe_udp() {
 	on "$1" python3 "$LAB_SRC/client.py" udp "$2" "$3" 53
+}
+
+# who CLIENT VIP PORT...: the server of each, one after the other
+who() {
+	local port
+
+	for port in "${@:3}"; do
+		fetch "$1" 1 "http://$(bracket "$2"):$port/" | cut -d ' ' -f 1
+	done | paste -sd ' '
+}
+
+# stays VIP PORT...: a client has one server at all these ports, whatever it asks, and the next client
+# the other.
+stays() {
+	local first other
+
+	first=$(who client "$1" "$2")
+	[[ $first == rs1 ]] && other=rs2 || other=rs1
+	is "$(who client "$@" "${@:2}")" "$(printf '%s\n' "${@:2}" "${@:2}" | sed "s/.*/$first/" | paste -sd ' ')"
+	is "$(who near "$@")" "$(printf '%s\n' "${@:2}" | sed "s/.*/$other/" | paste -sd ' ')"
+	is "$(who client "$1" "$2")" "$first"
+}
+
+# persistent SERVICE-OPTIONS... -- SERVER...
+persistent() {
+	local service=() server
+
+	while [[ $1 != -- ]]; do
+		service+=("$1")
+		shift
+	done
+	adm -A "${service[@]}" -s rr -p 60
+	for server in "${@:2}"; do
+		adm -a "${service[@]}" -r "$server" -g
+	done
+}
+
+@test "persistence, of a port and of all ports, IPv4 and IPv6" {
+	persistent -t $A:80 -- 10.1.0.11 10.1.0.12
+	persistent -t "[$A6]:80" -- fd00:1::11 fd00:1::12
+	stays $A 80
+	stays $A6 80
+	adm -C
+	persistent -t $A:0 -- 10.1.0.11 10.1.0.12
+	persistent -t "[$A6]:0" -- fd00:1::11 fd00:1::12
+	stays $A 80 443 8080
+	stays $A6 80 443 8080
+}
+
+# Marked by somebody else's rules; the group's ports and no other.
+@test "a firewall mark over two ports, in turn and with persistence, IPv4 and IPv6" {
+	on dir nft -f - <<-END
+		table inet lab {
+			chain marks {
+				type filter hook prerouting priority -250
+				ip daddr $A tcp dport { 80, 443 } meta mark set 7
+				ip6 daddr $A6 tcp dport { 80, 443 } meta mark set 7
+			}
+		}
+	END
+	adm -A -f 7 -s rr
+	adm -a -f 7 -r 10.1.0.11 -g
+	adm -a -f 7 -r 10.1.0.12 -g
+	has "$(who client $A 80 443 80 443)" '^(rs1 rs2 rs1 rs2|rs2 rs1 rs2 rs1)$'
+	adm -C
+	persistent -f 7 -- 10.1.0.11 10.1.0.12
+	persistent -f 7 -6 -- fd00:1::11 fd00:1::12
+	stays $A 80 443
+	stays $A6 443 80
+	client refused tcp $A 8080 # of nobody on the director
+	on dir nft delete table inet lab
 }
 
 @test "100 MB both ways, IPv4" {
@@ -325,7 +410,8 @@ closed() {
 @test "no setting of the director was touched" {
 	is "$(sysctl_of dir ipv4/ip_forward)" 0
 	is "$(sysctl_of dir ipv6/conf/all/forwarding)" 0
-	is "$(sysctl_of dir ipv4/conf/all/rp_filter)" 1
+	is "$(on dir cat /proc/sys/net/ipv4/conf/{all,eth0,eth1}/rp_filter | paste -sd ' ')" "1 1 1"
+	is "$(on dir cat /proc/sys/net/ipv4/conf/{all,eth0,eth1}/accept_local | paste -sd ' ')" "0 0 0"
 	is "$(on dir ip rule | wc -l)" 3
 	is "$(grep ' set from ' "$LAB_DIR/nfvsd.log" || true)" ""
 }

@@ -12,7 +12,7 @@
 #
 #     IPv6 likewise: 10.N.0.0/24 is fd00:N::/64
 #
-# The VIPs 10.1.0.100 and fd00:1::100 are on the director, the local addresses are 10.2.0.1, 10.2.0.2
+# The VIPs 10.1.0.100, 10.1.0.101, fd00:1::100 and fd00:1::101 are on the director, the local addresses are 10.2.0.1, 10.2.0.2
 # and fd00:2::1. The gateway of the servers knows no way to the client. The director never forwards
 # (ip_forward is 0), and rp_filter is strict everywhere.
 
@@ -20,6 +20,7 @@ load common
 load topology
 
 CLIENT=10.9.0.2 CLIENT6=fd00:9::2
+VIP2_6=fd00:1::101
 
 network() {
 	local ns
@@ -37,7 +38,7 @@ network() {
 	lab_address client eth0 $CLIENT/24 $CLIENT6/64
 	lab_address router wan 10.9.0.1/24 fd00:9::1/64
 	lab_address router inner 10.1.0.254/24 fd00:1::254/64
-	lab_address dir eth0 10.1.0.1/24 fd00:1::1/64 $VIP/32 $VIP6/128
+	lab_address dir eth0 10.1.0.1/24 fd00:1::1/64 $VIP/32 $VIP2/32 $VIP6/128 $VIP2_6/128
 	lab_address dir eth1 10.2.0.1/24 10.2.0.2/24 fd00:2::1/64
 	lab_address gateway uplink 10.2.0.254/24 fd00:2::254/64
 	lab_plug gateway lan lan 10.4.0.1/24 fd00:4::1/64
@@ -104,26 +105,31 @@ teardown_file() {
 }
 
 teardown() {
-	stop_spawned client server answers blind held live
+	stop_spawned client eth0 eth1 server blind held live
 	lab_report
 }
 
-# way VIP CLIENT LOCAL-PATTERN SERVER: who sends what to whom at each hop.
+# way VIP CLIENT LOCAL-PATTERN SERVER: who sends what to whom at each hop, as docs/methods.md has it.
 way() {
-	local port=$((40000 + BATS_TEST_NUMBER))
+	local port=$((40000 + BATS_TEST_NUMBER)) local="$3.*"
 
 	capture client client eth0 tcp and port 80
+	capture eth0 dir eth0 tcp and port 80
+	capture eth1 dir eth1 tcp and port 8080
 	capture server rs1 eth0 tcp and port 8080
-	capture answers dir eth1 tcp and src port 8080
 	has "$(fetch client 1 "http://$(bracket "$1")/" --local-port $port)" "^rs1 8080 $3\$"
-	awaits client "$2\\.$port > $1\\.80: .*Flags \\[F"
-	awaits server "$(mac gateway lan) > $(mac rs1 eth0), .* $3\\.[0-9]+ > $4\\.8080: .*Flags \\[S\\]"
-	awaits answers "$(mac gateway uplink) > $(mac dir eth1), .* $4\\.8080 > $3\\.[0-9]+: "
-	is "$(captured client -v " ($2\\.$port > $1\\.80|$1\\.80 > $2\\.$port): ")" "" "at the client"
-	is "$(captured server -v " ($3\\.[0-9]+ > $4\\.8080|$4\\.8080 > $3\\.[0-9]+): ")" "" "at the server"
+	hop client "$(mac client eth0)" "$(mac router wan)" "$2.$port" "$1.80"
+	hop eth0 "$(mac router inner)" "$(mac dir eth0)" "$2.$port" "$1.80"
+	hop eth1 "$(mac dir eth1)" "$(mac gateway uplink)" "$local" "$4.8080"
+	hop server "$(mac gateway lan)" "$(mac rs1 eth0)" "$local" "$4.8080"
+	hop server "$(mac rs1 eth0)" "$(mac gateway lan)" "$4.8080" "$local"
+	hop eth1 "$(mac gateway uplink)" "$(mac dir eth1)" "$4.8080" "$local"
+	hop eth0 "$(mac dir eth0)" "$(mac router inner)" "$1.80" "$2.$port"
+	hop client "$(mac router wan)" "$(mac client eth0)" "$1.80" "$2.$port"
+	hops_only client eth0 eth1 server
 }
 
-@test "a server elsewhere, without a special gateway, IPv4" { way $VIP $CLIENT '10\.2\.0\.[12]' 10.4.0.11; }
+@test "a server elsewhere, without a special gateway, IPv4" { way $VIP $CLIENT '10.2.0.[12]' 10.4.0.11; }
 @test "a server elsewhere, without a special gateway, IPv6" { way $VIP6 $CLIENT6 fd00:2::1 fd00:4::11; }
 
 @test "all local addresses are used, and all servers" {
@@ -217,8 +223,39 @@ narrow() {
 @test "no setting of the director was touched" {
 	is "$(sysctl_of dir ipv4/ip_forward)" 0
 	is "$(sysctl_of dir ipv6/conf/all/forwarding)" 0
-	is "$(sysctl_of dir ipv4/conf/all/rp_filter)" 1
+	is "$(on dir cat /proc/sys/net/ipv4/conf/{all,eth0,eth1}/rp_filter | paste -sd ' ')" "1 1 1"
+	is "$(on dir cat /proc/sys/net/ipv4/conf/{all,eth0,eth1}/accept_local | paste -sd ' ')" "0 0 0"
+	is "$(on dir ip rule | wc -l)" 3
 	is "$(grep ' set from ' "$LAB_DIR/nfvsd.log" || true)" ""
+}
+
+# The director of these has groups of two ports: 10.1.0.101 and fd00:1::101, with persistence and, at
+# 8080 and 8081, in turn.
+groups() {
+	director_down
+	director_up "$(conf groups.conf <<-END
+		director = { workers = 2; local_addresses = [ "10.2.0.1", "10.2.0.2", "fd00:2::1" ]; };
+		services = (
+		  { fwmark = 7; scheduler = "rr"; method = "fullnat"; persistent = 60;
+		    match = ( { address = "$VIP2"; protocol = "tcp"; ports = "80,443"; } );
+		    servers = ( { address = "10.4.0.11"; }, { address = "10.4.0.12"; } ); },
+		  { fwmark = 8; scheduler = "rr"; method = "fullnat"; persistent = 60; family = "ipv6";
+		    match = ( { address = "$VIP2_6"; protocol = "tcp"; ports = "80,443"; } );
+		    servers = ( { address = "fd00:4::11"; }, { address = "fd00:4::12"; } ); },
+		  { fwmark = 9; scheduler = "rr"; method = "fullnat";
+		    match = ( { address = "$VIP2"; protocol = "tcp"; ports = "8080-8081"; } );
+		    servers = ( { address = "10.4.0.11"; }, { address = "10.4.0.12"; } ); } );
+	END
+	)"
+}
+
+# who VIP PORT...: the server of each, one after the other, and the ports that they were asked at
+who() {
+	local port
+
+	for port in "${@:2}"; do
+		fetch client 1 "http://$(bracket "$1"):$port/" --interface "$from" | cut -d ' ' -f 1,2
+	done | paste -sd ' '
 }
 
 no_local_port() {
@@ -233,6 +270,41 @@ ten() {
 		virtual tcp $VIP 81 8081 rs1
 		virtual udp $VIP 53 53 rs1
 	} | file ten.conf 'local_addresses = [ "10.2.0.1" ]; local_ports = "20000-20009";')"
+}
+
+@test "groups of two ports, with persistence and in turn, IPv4 and IPv6" {
+	local vip from first other
+
+	on client ip addr add 10.9.0.3/24 dev eth0
+	on client ip addr add fd00:9::3/64 dev eth0 nodad preferred_lft 0
+	groups
+	for vip in $VIP2 $VIP2_6; do
+		[[ $vip == *:* ]] && from=$CLIENT6 || from=$CLIENT
+		first=$(who $vip 80)
+		first=${first% *}
+		[[ $first == rs1 ]] && other=rs2 || other=rs1
+		is "$(who $vip 443 80 443)" "$first 443 $first 80 $first 443"
+		from=${from%2}3
+		is "$(who $vip 80 443)" "$other 80 $other 443"
+	done
+	from=$CLIENT
+	has "$(who $VIP2 8080 8081 8080)" '^(rs1 8080 rs2 8081 rs1 8080|rs2 8080 rs1 8081 rs2 8080)$'
+	client refused tcp $VIP2 8443
+}
+
+@test "persistence: a client stays with its server, the next gets the other" {
+	local from=$CLIENT first other
+
+	adm -A -t $VIP:80 -s rr -p 60
+	adm -a -t $VIP:80 -r 10.4.0.11:8080 --fullnat
+	adm -a -t $VIP:80 -r 10.4.0.12:8080 --fullnat
+	first=$(who $VIP 80)
+	[[ $first == rs1* ]] && other="rs2 8080" || other="rs1 8080"
+	is "$(who $VIP 80 80)" "$first $first"
+	from=10.9.0.3
+	is "$(who $VIP 80 80)" "$other $other"
+	on client ip addr flush dev eth0 to 10.9.0.3/32
+	on client ip addr del fd00:9::3/64 dev eth0
 }
 
 @test "ten ports: the eleventh connection is refused and counted, the ten go on" {

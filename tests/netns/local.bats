@@ -180,6 +180,22 @@ own() {
 	big_both_ways dir $APART rs1
 }
 
+# The kernel takes the address that is asked for as the source, and the servers have it too; and an
+# answer from there is a martian of IPv4 here.
+@test "a client on the director, DR, of an address that both have: it cannot be, and is noted" {
+	local how
+
+	serve -t $VIP:80 -g 10.2.0.11 10.2.0.12
+	serve -t "[$VIP6]:80" -g fd00:2::11 fd00:2::12
+	has "$(adm check)" "^note: programs on this machine that ask virtual address [0-9a-f.:]* \(and 1 more\) get no answer "
+	for how in $VIP "[$VIP6]" "$VIP --interface 10.2.0.1"; do
+		# shellcheck disable=SC2086 # options behind the address
+		run on dir curl -gsS --max-time 1 http://$how
+		is "$status" 28 "$how: $output"
+	done
+	is "$(fetch dir 2 "http://[$VIP6]/" --interface fd00:2::1 | tally)" "rs1:1 rs2:1"
+}
+
 @test "a client on the director, its own server" {
 	adm -A -t $VIP:80 -s rr
 	adm -a -t $VIP:80 -r 10.2.0.1:8080 -m

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Probes of a path; run without arguments for the list.
 
-error [ttl=N] [size=N] [df] HOST PORT
+error [ttl=N] [size=N] [df] [from=PORT] HOST PORT
     sends a datagram and prints the ICMP error that comes back: TYPE CODE INFO OFFENDER
 load SECONDS RATE HOST PORT
     HTTP requests, each over a connection of its own, at most RATE a second; prints
@@ -50,6 +50,8 @@ def error(*arguments):
     sock.setsockopt(level, IPV6_RECVERR if v6 else IP_RECVERR, 1)
     sock.setsockopt(level, IPV6_MTU_DISCOVER if v6 else IP_MTU_DISCOVER,
                     PMTUDISC_PROBE if "df" in options else PMTUDISC_DONT)
+    if "from" in options:
+        sock.bind(("", int(options["from"])))
     if "ttl" in options:
         sock.setsockopt(level, socket.IPV6_UNICAST_HOPS if v6 else socket.IP_TTL,
                         int(options["ttl"]))

@@ -148,10 +148,66 @@ teardown() {
 	is "$(stop hold2; echo $?)" 0
 }
 
-@test "explain names the service, the server, and changes nothing" {
+# The server that explain names for the next connection of each way to choose is the one that then
+# answers: three times in a row, the client's port as explain was told.
+foretold() {
+	local scheduler=$1 port said got i
+
+	shift
+	service_options="$*"
+	adm -C
+	service -t $VIP:80 "$scheduler" 8080 1 2 3
+	for i in 1 2 3; do
+		port=$((20000 + RANDOM % 10000))
+		said=$(adm explain tcp 10.1.0.2:$port $VIP:80 |
+			sed -n 's/^decision .*it goes to 10\.2\.0\.1\([123]\):8080: .*/rs\1/p')
+		got=$(fetch client 1 http://$VIP/ --local-port $port | tally)
+		is "$scheduler $*: $got" "$scheduler $*: $said:1"
+	done
+	service_options=
+}
+
+@test "explain names the server that the next connection reaches, whatever the scheduler" {
+	local scheduler
+
+	for scheduler in rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos p2c maglev wrr-smooth; do
+		foretold $scheduler
+	done
+	foretold sh -b sh-port
+	foretold mh -b mh-port,mh-fallback
+	foretold maglev -b maglev-port
+	foretold p2c -p 300
+}
+
+@test "explain shows what the scheduler goes by, and changes nothing" {
 	service -t $VIP:80 rr 8080 1 1 1
-	has "$(adm explain tcp 10.1.0.2:5555 $VIP:80)" '10\.2\.0\.13:8080'
-	has "$(adm explain tcp 10.1.0.2:5555 $VIP:80)" '10\.2\.0\.13:8080'
+	has "$(adm explain tcp 10.1.0.2:5555 $VIP:80)" '^it goes by  chosen last: none$'
+	has "$(adm explain tcp 10.1.0.2:5555 $VIP:80)" '^decision    it goes to 10\.2\.0\.13:8080: the sch'
 	is "$(fetch client 1 http://$VIP/ | tally)" "rs3:1"
-	has "$(adm explain tcp 10.1.0.2:5555 $VIP:80)" '10\.2\.0\.12:8080'
+	has "$(adm explain tcp 10.1.0.2:5555 $VIP:80)" '^it goes by  chosen last: 10\.2\.0\.13:8080$'
+	has "$(adm explain tcp 10.1.0.2:5555 $VIP:80)" '^> 10\.2\.0\.12:8080  *nat  *1  *0  *0$'
+	adm -E -t $VIP:80 -s sh -b sh-port
+	has "$(adm explain tcp 10.1.0.2:5555 $VIP:80)" '^scheduler   sh (sh-port)$'
+	has "$(adm explain tcp 10.1.0.2:5555 $VIP:80)" '^  *slots: 256$'
+	is "$(adm explain --json tcp 10.1.0.2:5555 $VIP:80 | jq .facts.slots)" 256
+}
+
+@test "explain tells why a server or nobody gets it" {
+	adm -A -t $VIP:80 -s wlc
+	adm -a -t $VIP:80 -r 10.2.0.11:8080 -m -x 1
+	adm -a -t $VIP:80 -r 10.2.0.12:8080 -m -w 0
+	is "$(hold hold1 1 $VIP 80)" "rs1:1"
+	has "$(adm explain tcp 10.1.0.2:5555 $VIP:80)" '^decision .* refused with ICMP .*: no server is usable$'
+	has "$(adm explain tcp 10.1.0.2:5555 $VIP:80)" '10\.2\.0\.11:8080 .* 1  *0  *257  overloaded: nothing new'
+	has "$(adm explain tcp 10.1.0.2:5555 $VIP:80)" '10\.2\.0\.12:8080 .* weight 0: nothing new'
+}
+
+@test "explain knows the client's server by persistence" {
+	service_options="-p 300"
+	service -t $VIP:80 rr 8080 1 1 1
+	fetch client 1 http://$VIP/
+	has "$(adm explain tcp 10.1.0.2:5555 $VIP:80)" \
+		'^decision    it goes to 10\.2\.0\.13:8080: the persistence of client 10\.1\.0\.2 ('
+	has "$(adm explain tcp 10.1.0.3:5555 $VIP:80)" \
+		'^decision    it goes to 10\.2\.0\.12:8080: the scheduler'
 }

@@ -64,6 +64,7 @@ probe() {
 
 # Watches an interface: capture NAME NS DEV EXPRESSION...; a line for each packet.
 capture() {
+	rm -f "$LAB_DIR/$1.hops"
 	spawn "$1" "$2" tcpdump -Z root -lnn -e -vv --immediate-mode -i "$3" "${@:4}"
 	await 5 grep -q 'listening on' "$LAB_DIR/$1.log"
 }
@@ -88,6 +89,27 @@ awaits() {
 captured() {
 	stop "$1" || true
 	packets "$1" | grep -E "${@:2}" || true
+}
+
+# A row of the tables in docs/methods.md; waits for a packet like that:
+# hop CAPTURE MAC-FROM MAC-TO FROM TO [FROM-INSIDE TO-INSIDE], addresses with their ports
+hop() {
+	local pattern="$2 > $3, .* $4 > $5: "
+
+	[[ ! ${6:-} ]] || pattern+=".* $6 > $7: "
+	pattern=${pattern//./\\.}
+	pattern=${pattern//\\.\*/.*}
+	echo "$pattern" >>"$LAB_DIR/$1.hops"
+	awaits "$1" "$pattern"
+}
+
+# Ends captures, and fails if any saw a packet that is in none of its rows: hops_only CAPTURE...
+hops_only() {
+	local name
+
+	for name; do
+		is "$(captured "$name" -vf "$LAB_DIR/$name.hops")" "" "other packets at $name"
+	done
 }
 
 # The big file from http://ADDRESS: big_from CLIENT ADDRESS

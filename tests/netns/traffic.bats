@@ -20,6 +20,7 @@ setup() {
 }
 
 teardown() {
+	stop_spawned client server
 	lab_report
 }
 
@@ -51,6 +52,25 @@ download() {
 	is "$(on client socat -t 2 - "UDP4:$VIP:5353" <<<who)" "rs1 10.1.0.2"
 	is "$(on client socat -t 2 - "UDP4-DATAGRAM:$VIP:5353" <<<who)" "rs1 10.1.0.2"
 }
+
+# way CLIENT VIP SERVER: who sends what to whom at each hop, as docs/methods.md has it. The director
+# is the servers' gateway, and the client's router.
+way() {
+	local port=$((40000 + BATS_TEST_NUMBER))
+
+	service -t "$(bracket "$2"):80" rr 8080 1
+	capture client client eth0 tcp
+	capture server rs1 eth0 tcp
+	is "$(fetch client 1 "http://$(bracket "$2")/" --local-port $port)" "rs1 8080 $1"
+	hop client "$(mac client eth0)" "$(mac dir br-c)" "$1.$port" "$2.80"
+	hop server "$(mac dir br-s)" "$(mac rs1 eth0)" "$1.$port" "$3.8080"
+	hop server "$(mac rs1 eth0)" "$(mac dir br-s)" "$3.8080" "$1.$port"
+	hop client "$(mac dir br-c)" "$(mac client eth0)" "$2.80" "$1.$port"
+	hops_only client server
+}
+
+@test "MAC, address and port at each hop, IPv4" { way 10.1.0.2 $VIP 10.2.0.11; }
+@test "MAC, address and port at each hop, IPv6" { way fd00:1::2 $VIP6 fd00:2::11; }
 
 @test "a half-closed connection goes on in the other direction" {
 	spawn both rs1 socat TCP-LISTEN:9001 SYSTEM:'wc -c'

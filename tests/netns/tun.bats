@@ -79,7 +79,7 @@ setup() {
 }
 
 teardown() {
-	stop_spawned outer answers
+	stop_spawned client eth0 eth1 server outer answers
 	realserver rs1 down >/dev/null 2>&1 || true
 	lab_report
 }
@@ -156,6 +156,36 @@ GUE='--tun-type gue --tun-port 6080'
 @test "gre, IPv6 in IPv6" { long_run && works gre "--tun-type gre" ipv6 $VIP6 "$I6.*GREv0.*$INNER6"; }
 @test "gre with checksum, IPv4 in IPv4" { long_run && works gre:csum "--tun-type gre --tun-csum" ipv4 $VIP "proto GRE .*\\[checksum present\\]"; }
 @test "gre with checksum, IPv6 in IPv6" { works gre:csum "--tun-type gre --tun-csum" ipv6 $VIP6 "\\[checksum present\\]"; }
+
+# way CLIENT VIP DIP RIP: who sends what to whom at each hop, as docs/methods.md has it.
+way() {
+	local port=$((40000 + BATS_TEST_NUMBER)) inside
+
+	inside=("$1.$port" "$2.80")
+	serve -t "$(bracket "$2"):80" -i "$4"
+	capture client client eth0 tcp and port 80
+	capture eth0 dir eth0 tcp and port 80
+	capture eth1 dir eth1 ip proto 4 or ip6 proto 41
+	capture server rs1 eth0 ip proto 4 or ip6 proto 41 or tcp port 80
+	is "$(fetch client 1 "http://$(bracket "$2")/" --local-port $port)" "rs1 80 $1"
+	hop client "$(mac client eth0)" "$(mac router wan)" "${inside[@]}"
+	hop eth0 "$(mac router inner)" "$(mac dir eth0)" "${inside[@]}"
+	hop eth1 "$(mac dir eth1)" "$(mac router side)" "$3" "$4" "${inside[@]}"
+	hop server "$(mac far lan)" "$(mac rs1 eth0)" "$3" "$4" "${inside[@]}"
+	hop server "$(mac rs1 eth0)" "$(mac far lan)" "$2.80" "$1.$port"
+	hop client "$(mac router wan)" "$(mac client eth0)" "$2.80" "$1.$port"
+	hops_only client eth0 eth1 server
+}
+
+@test "MAC, address and port at each hop, IPv4" {
+	unwraps ipip ipv4 $VIP
+	way $CLIENT $VIP 10.5.0.1 $RS
+}
+
+@test "MAC, address and port at each hop, IPv6" {
+	unwraps ipip ipv6 $VIP6
+	way $CLIENT6 $VIP6 fd00:5::1 $RS6
+}
 
 # What follows needs no server that unwraps: the director and the routers are what is looked at.
 
@@ -249,7 +279,9 @@ tunnel() {
 @test "no setting of the director was touched" {
 	is "$(sysctl_of dir ipv4/ip_forward)" 0
 	is "$(sysctl_of dir ipv6/conf/all/forwarding)" 0
-	is "$(sysctl_of dir ipv4/conf/all/rp_filter)" 1
+	is "$(on dir cat /proc/sys/net/ipv4/conf/{all,eth0,eth1}/rp_filter | paste -sd ' ')" "1 1 1"
+	is "$(on dir cat /proc/sys/net/ipv4/conf/{all,eth0,eth1}/accept_local | paste -sd ' ')" "0 0 0"
+	is "$(on dir ip rule | wc -l)" 3
 	is "$(grep ' set from ' "$LAB_DIR/nfvsd.log" || true)" ""
 }
 
