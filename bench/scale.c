@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What many services, servers and connections cost, without root and without a network: packets go
+ * straight into direct_packet(). The one idea: every figure is CPU time of the thread that worked,
+ * so others on the machine do not count, but for the caches that they share. Each section runs in a
+ * process of its own, so that memory is counted from nothing. docs/performance.md explains it.
+ */
+#include "bench/scale_build.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ROUNDS	  5
+#define PACKETS	  500000u
+#define BATCH	  32u
+#define THOUSAND  1000u
+#define MILLION	  1000000u
+#define MANY	  10000u /* services */
+#define WORKERS	  2
+#define TURN_MS	  100
+#define TURN_LOOP 16 /* these three as daemon/upkeep.c has them */
+#define TURN_EACH 2048u
+
+static uint32_t connections_max = MILLION;
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t cpu_ns(void)
+{
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t len)
+{
+	qsort(values, len, sizeof(*values), by_value);
+	return values[len / 2];
+}
+
+static uint32_t random_below(uint64_t *state, uint32_t n)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return (uint32_t)(*state >> 32) % n;
+}
+
+/* ns a packet of random connections, both directions; with @decide false, only to make packets. */
+static double packets_round(struct world *world, struct direct *d, uint32_t connections,
+			    bool decide, uint64_t *random)
+{
+	uint64_t begin = cpu_ns(), lost = 0;
+
+	for (uint32_t done = 0; done < PACKETS; done += BATCH) {
+		rcu_read_lock();
+		for (uint32_t i = 0; i < BATCH; i++) {
+			uint32_t n = random_below(random, connections);
+			struct packet packet;
+
+			world_packet(world, &packet, n, i % 2 ? PKT_OUT : PKT_IN, PKT_ACK);
+			if (decide)
+				lost += !direct_packet(d, &packet.pkt).mangled;
+			else
+				__asm__ volatile("" : : "r"(&packet) : "memory");
+		}
+		rcu_read_unlock();
+	}
+	if (lost) {
+		fprintf(stderr, "%lu packets were not forwarded\n", (unsigned long)lost);
+		exit(EXIT_FAILURE);
+	}
+	return (double)(cpu_ns() - begin) / PACKETS;
+}
+
+static double packets_median(struct world *world, struct direct *d, uint32_t connections)
+{
+	uint64_t random = 88172645463325252ull;
+	double rounds[ROUNDS];
+
+	packets_round(world, d, connections, true, &random);
+	for (int i = 0; i < ROUNDS; i++)
+		rounds[i] = packets_round(world, d, connections, true, &random) -
+			    packets_round(world, d, connections, false, &random);
+	return median(rounds, ROUNDS);
+}
+
+/* Established connections number @from .. @to; ns of CPU for each SYN. */
+static double establish(struct world *world, struct direct *d, uint32_t from, uint32_t to)
+{
+	uint64_t spent = 0, begin;
+
+	for (uint32_t i = from; i < to; i += BATCH) {
+		uint32_t end = i + BATCH < to ? i + BATCH : to;
+
+		rcu_read_lock();
+		begin = cpu_ns();
+		for (uint32_t n = i; n < end; n++)
+			world_send(world, d, n, PKT_IN, PKT_SYN);
+		spent += cpu_ns() - begin;
+		for (uint32_t n = i; n < end; n++) {
+			world_send(world, d, n, PKT_OUT, PKT_SYN | PKT_ACK);
+			world_send(world, d, n, PKT_IN, PKT_ACK);
+		}
+		rcu_read_unlock();
+		if (i / BATCH % 64 == 0)
+			conns_expire(world->conns, d->now, 0); /* resizes the hashes */
+	}
+	world_settle(world);
+	return (double)spent / (to - from);
+}
+
+static void lookups(uint32_t services)
+{
+	struct world *world = world_new(services, SERVERS_EACH, AF_INET, FORWARD_NAT);
+	struct direct d = world_direct(world);
+	uint32_t have = 0;
+
+	for (uint32_t n = THOUSAND; n <= connections_max; n *= n == THOUSAND ? 100 : 10) {
+		double fresh = establish(world, &d, have, n);
+
+		have = n;
+		printf("%8u services %9u connections %7.0f ns/packet %7.0f ns/new connection\n",
+		       services, n, packets_median(world, &d, n), fresh);
+	}
+	world_free(world);
+}
+
+static void one_service(void)
+{
+	lookups(1);
+}
+
+static void many_services(void)
+{
+	lookups(MANY);
+}
+
+/* ns to find one of the services by its address and port. */
+static void find_services(void)
+{
+	for (uint32_t services = 1; services <= MANY; services *= 100) {
+		struct world *world = world_new(services, 1, AF_INET, FORWARD_NAT);
+		double rounds[ROUNDS];
+		uint64_t random = 1;
+
+		for (int round = 0; round < ROUNDS; round++) {
+			uint64_t begin = cpu_ns();
+
+			rcu_read_lock();
+			for (uint32_t i = 0; i < PACKETS; i++) {
+				struct flow flow =
+					world_flow(world, random_below(&random, services));
+
+				if (!services_find(world->services, &flow, 0))
+					exit(EXIT_FAILURE);
+			}
+			rcu_read_unlock();
+			rounds[round] = (double)(cpu_ns() - begin) / PACKETS;
+		}
+		printf("%8u services %7.0f ns to find one\n", services, median(rounds, ROUNDS));
+		world_free(world);
+	}
+}
+
+static size_t resident(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	unsigned long pages = 0;
+
+	if (!file || fscanf(file, "%*u %lu", &pages) != 1)
+		exit(EXIT_FAILURE);
+	fclose(file);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void memory(uint8_t af, enum forward_method method, const char *name)
+{
+	struct world *world = world_new(1, SERVERS_EACH, af, method);
+	struct direct d = world_direct(world);
+	size_t before = resident();
+
+	for (uint32_t i = 0; i < connections_max; i++)
+		world_add(world, &d, i);
+	world_settle(world);
+	printf("%s %9u connections %6.1f bytes each\n", name, connections_max,
+	       (double)(resident() - before) / connections_max);
+	world_free(world);
+}
+
+static void memory_nat4(void)
+{
+	memory(AF_INET, FORWARD_NAT, "IPv4, NAT    ");
+}
+
+static void memory_nat6(void)
+{
+	memory(AF_INET6, FORWARD_NAT, "IPv6, NAT    ");
+}
+
+static void memory_fullnat4(void)
+{
+	memory(AF_INET, FORWARD_FULLNAT, "IPv4, FULLNAT");
+}
+
+static void memory_fullnat6(void)
+{
+	memory(AF_INET6, FORWARD_FULLNAT, "IPv6, FULLNAT");
+}
+
+/* A worker beside the end of all connections, and what held it up. */
+struct watcher {
+	pthread_t thread;
+	struct world *world;
+	uint32_t connections;
+	_Atomic bool *stop;
+	uint64_t batches, cpu, wall, undisturbed; /* ns: the longest batch by each clock */
+};
+
+static void longest(uint64_t *max, uint64_t value)
+{
+	if (value > *max)
+		*max = value;
+}
+
+static uint64_t switches(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return (uint64_t)usage.ru_nivcsw;
+}
+
+static void watch_batch(struct watcher *w, struct direct *d, uint64_t *random)
+{
+	uint64_t before = switches(), cpu = cpu_ns(), wall = clock_ns(CLOCK_MONOTONIC);
+
+	rcu_read_lock();
+	for (uint32_t i = 0; i < BATCH; i++)
+		world_send(w->world, d, random_below(random, w->connections),
+			   i % 2 ? PKT_OUT : PKT_IN, PKT_ACK);
+	rcu_read_unlock();
+	wall = clock_ns(CLOCK_MONOTONIC) - wall;
+	cpu = cpu_ns() - cpu;
+	longest(&w->cpu, cpu);
+	longest(&w->wall, wall);
+	if (switches() == before)
+		longest(&w->undisturbed, wall);
+	w->batches++;
+}
+
+static void *watch(void *data)
+{
+	struct watcher *w = data;
+	struct direct d = world_direct(w->world);
+	uint64_t random = (uintptr_t)w;
+
+	rcu_register_thread();
+	while (!atomic_load_explicit(w->stop, memory_order_relaxed))
+		watch_batch(w, &d, &random);
+	rcu_unregister_thread();
+	world_direct_free(&d);
+	return NULL;
+}
+
+/* The control thread's part, turn by turn as the daemon does it; ns of the longest turn. */
+static uint64_t expire_all(struct conns *conns, uint64_t now, uint64_t *cpu_turn)
+{
+	const struct timespec pause = {.tv_nsec = TURN_MS * 1000000};
+	uint64_t turn = 0;
+
+	while (conns_count(conns)) {
+		uint64_t begin = clock_ns(CLOCK_MONOTONIC), cpu = cpu_ns();
+
+		for (int i = 0; i < TURN_LOOP; i++)
+			if (!conns_expire(conns, now, TURN_EACH))
+				break;
+		longest(cpu_turn, cpu_ns() - cpu);
+		longest(&turn, clock_ns(CLOCK_MONOTONIC) - begin);
+		nanosleep(&pause, NULL);
+	}
+	return turn;
+}
+
+static void watch_start(struct watcher watchers[WORKERS], struct world *world, _Atomic bool *stop)
+{
+	atomic_store(stop, false);
+	for (int i = 0; i < WORKERS; i++) {
+		watchers[i] = (struct watcher){
+			.world = world, .connections = connections_max, .stop = stop};
+		pthread_create(&watchers[i].thread, NULL, watch, &watchers[i]);
+	}
+}
+
+static void watch_end(struct watcher watchers[WORKERS], const char *when)
+{
+	atomic_store(watchers[0].stop, true);
+	for (int i = 0; i < WORKERS; i++) {
+		struct watcher *w = &watchers[i];
+
+		pthread_join(w->thread, NULL);
+		printf("worker %d %s: %lu batches of %u packets, the longest %.3f ms of CPU, "
+		       "%.3f ms without losing the CPU, %.3f ms by the clock\n",
+		       i, when, (unsigned long)w->batches, BATCH, (double)w->cpu / 1e6,
+		       (double)w->undisturbed / 1e6, (double)w->wall / 1e6);
+	}
+}
+
+/* All connections due at once, after as long a time without: what others on the machine do to
+ * workers is in both. */
+static void expiry(void)
+{
+	struct world *world = world_new(1, SERVERS_EACH, AF_INET, FORWARD_NAT);
+	struct direct d = world_direct(world);
+	const struct timespec quiet = {.tv_sec = 4};
+	struct watcher watchers[WORKERS];
+	uint64_t begin, turn, cpu_turn = 0;
+	_Atomic bool stop;
+
+	for (uint32_t i = 0; i < connections_max; i++)
+		world_add(world, &d, i);
+	world_settle(world);
+	watch_start(watchers, world, &stop);
+	nanosleep(&quiet, NULL);
+	watch_end(watchers, "before");
+	watch_start(watchers, world, &stop);
+	begin = clock_ns(CLOCK_MONOTONIC);
+	turn = expire_all(world->conns, d.now + 4000000, &cpu_turn);
+	printf("%9u connections due at once: gone after %.1f s; longest turn of the control thread "
+	       "%.1f ms, of CPU %.1f ms\n",
+	       connections_max, (double)(clock_ns(CLOCK_MONOTONIC) - begin) / 1e9,
+	       (double)turn / 1e6, (double)cpu_turn / 1e6);
+	watch_end(watchers, "meanwhile");
+	begin = resident();
+	world_free(world);
+	printf("memory before and after giving all back: %.1f MB, %.1f MB\n", (double)begin / 1e6,
+	       (double)resident() / 1e6);
+}
+
+/* Each is run in a process of its own. */
+static const struct section {
+	const char *name;
+	void (*run)(void);
+} sections[] = {
+	{"one-service", one_service},	      {"many-services", many_services},
+	{"find-services", find_services},     {"memory-nat4", memory_nat4},
+	{"memory-nat6", memory_nat6},	      {"memory-fullnat4", memory_fullnat4},
+	{"memory-fullnat6", memory_fullnat6}, {"expiry", expiry},
+};
+
+#define SECTIONS (sizeof(sections) / sizeof(sections[0]))
+
+static void section_run(const struct section *section)
+{
+	int status = 0;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		rcu_register_thread();
+		section->run();
+		rcu_barrier();
+		rcu_unregister_thread();
+		fflush(stdout);
+		_exit(EXIT_SUCCESS);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		exit(EXIT_FAILURE);
+}
+
+static bool wanted(const struct section *section, int argc, char **argv)
+{
+	for (int i = 2; i < argc; i++)
+		if (!strcmp(section->name, argv[i]))
+			return true;
+	return argc <= 2;
+}
+
+static int usage(void)
+{
+	fprintf(stderr,
+		"Usage: scale [CONNECTIONS [SECTION ...]], at least %u. Sections:", THOUSAND);
+	for (size_t i = 0; i < SECTIONS; i++)
+		fprintf(stderr, " %s", sections[i].name);
+	fputc('\n', stderr);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1) {
+		if (atol(argv[1]) < (long)THOUSAND)
+			return usage();
+		connections_max = (uint32_t)atol(argv[1]);
+	}
+	for (size_t i = 0; i < SECTIONS; i++)
+		if (wanted(&sections[i], argc, argv))
+			section_run(&sections[i]);
+	return EXIT_SUCCESS;
+}
