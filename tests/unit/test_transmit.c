@@ -189,6 +189,92 @@ Test(transmit, tunnels_cut_when_pmtu_disc_is_off)
 	cr_assert_eq(lab.outbox.items[0].head[IPV4_FLAGS] & DF, 0);
 }
 
+/* The narrow network of the rows below. */
+static uint32_t narrow;
+
+static void find_narrow(struct router *router, uint8_t af, const union addr *daddr,
+			struct route *out)
+{
+	lab_find(router, af, daddr, out);
+	out->mtu = narrow;
+}
+
+/* Sends @size bytes; true: they leave, in tunnel packets that the way takes in one piece. */
+static bool fits(bool v6, uint16_t size)
+{
+	const struct outgoing *out = &lab.outbox.items[0];
+
+	datagram(v6 ? CLIENT6 : CLIENT, v6 ? VIP6 : VIP, 4000, (uint16_t)(size - (v6 ? 48 : 28)),
+		 true, 64);
+	return lab.verdict.action == VERDICT_STOLEN &&
+	       out->parts[0].iov_len + out->parts[1].iov_len <= out->mtu;
+}
+
+/* What is left of the way's MTU is what the outer IP header, of 20 or 40 bytes, and the tunnel's
+ * own leave; one byte more is refused, and exactly that is told. */
+Test(transmit, a_tunnel_takes_its_headers_off_the_mtu)
+{
+	static const struct {
+		const char *name;
+		enum tunnel_type type;
+		uint8_t flags;
+		uint32_t mtu;
+		uint16_t room4, room6; /* inside IPv4, and inside IPv6 */
+	} rows[] = {
+		{"ipip", TUNNEL_IPIP, 0, 1500, 1480, 1460},
+		{"ipip, less", TUNNEL_IPIP, 0, 1400, 1380, 1360},
+		{"ipip, more", TUNNEL_IPIP, 0, 8996, 8976, 8956},
+		{"gue", TUNNEL_GUE, 0, 1500, 1468, 1448},
+		{"gue, sum", TUNNEL_GUE, TUNNEL_CSUM, 1500, 1468, 1448},
+		{"gue, remote sum, made", TUNNEL_GUE, TUNNEL_REMCSUM, 1500, 1468, 1448},
+		{"gre", TUNNEL_GRE, 0, 1500, 1476, 1456},
+		{"gre, sum", TUNNEL_GRE, TUNNEL_CSUM, 1500, 1472, 1452},
+	};
+
+	for (size_t i = 0; i < 4 * sizeof(rows) / sizeof(rows[0]); i++) {
+		bool v6 = i & 1, outer6 = i & 2;
+		uint16_t room = outer6 ? rows[i / 4].room6 : rows[i / 4].room4;
+		struct dest_spec server = build_dest(outer6 ? RS6 : RS, 53, 1);
+
+		server.tunnel.type = rows[i / 4].type;
+		server.tunnel.flags = rows[i / 4].flags;
+		server.tunnel.port = htons(6080);
+		narrow = rows[i / 4].mtu;
+		lab.router.find = find_narrow;
+		lab.ifindex = 9;
+		serve(build_service(IPPROTO_UDP, v6 ? VIP6 : VIP, 53), server, FORWARD_TUN);
+		cr_expect(fits(v6, room), "%s, %zu", rows[i / 4].name, i % 4);
+		cr_expect_not(fits(v6, room + 1), "%s, %zu", rows[i / 4].name, i % 4);
+		if (v6)
+			assert_told(CLIENT6, ICMP6_PACKET_TOO_BIG, 0, room);
+		else
+			assert_told(CLIENT, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, room);
+		teardown();
+		setup();
+	}
+}
+
+/* What every way of IPv6 takes is never refused: where the tunnel has no room for it, its packets
+ * are cut. */
+Test(transmit, a_tunnel_leaves_ipv6_its_1280_bytes)
+{
+	for (int outer6 = 0; outer6 < 2; outer6++) {
+		narrow = 1290;
+		lab.router.find = find_narrow;
+		serve(build_service(IPPROTO_UDP, VIP6, 53), build_dest(outer6 ? RS6 : RS, 53, 1),
+		      FORWARD_TUN);
+		datagram(CLIENT6, VIP6, 4000, 1281 - 48, true, 64);
+		assert_told(CLIENT6, ICMP6_PACKET_TOO_BIG, 0, 1280);
+		datagram(CLIENT6, VIP6, 4000, 1280 - 48, true, 64);
+		cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
+		cr_assert_eq(lab.outbox.items[0].mtu, 1290, "so the sender cuts it");
+		if (!outer6)
+			cr_assert_eq(lab.outbox.items[0].head[IPV4_FLAGS] & DF, 0);
+		teardown();
+		setup();
+	}
+}
+
 Test(transmit, time_to_live_ends_here)
 {
 	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_DR);
