@@ -254,6 +254,13 @@ static int read_address(const struct reader *reader, const struct key *key,
 	return address_parse(reader, key, at, text, &address->af, &address->addr);
 }
 
+static bool loopback(uint8_t af, const union addr *addr)
+{
+	const union addr own = {.ip6 = {0, 0, 0, htonl(1)}};
+
+	return af == AF_INET6 ? addr_equal(addr, &own) : ntohl(addr->ip) >> 24 == IN_LOOPBACKNET;
+}
+
 static int add_address(const struct reader *reader, const struct key *key,
 		       const config_setting_t *at, struct local_addresses *addresses)
 {
@@ -267,6 +274,10 @@ static int add_address(const struct reader *reader, const struct key *key,
 		return reader_fault(reader, at, "%s: more than %u addresses", key->name,
 				    LOCAL_ADDRESSES_MAX);
 	ret = address_parse(reader, key, at, text, &next->af, &next->addr);
+	if (!ret && loopback(next->af, &next->addr))
+		ret = reader_fault(reader, at,
+				   "%s: %s is a loopback address, which no server can answer",
+				   key->name, text);
 	for (uint32_t i = 0; !ret && i < addresses->len; i++)
 		if (addresses->items[i].af == next->af &&
 		    addr_equal(&addresses->items[i].addr, &next->addr))
