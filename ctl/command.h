@@ -71,7 +71,6 @@ enum option {
 #define EXIT_ARGUMENT 2	  /* a mistake in the arguments, or no daemon */
 #define EXIT_REFUSED  255 /* the daemon refuses, popt does, or the command is unknown */
 
-#define ENGINE_NAME_MAX	   16
 #define INTERFACE_NAME_MAX 16
 
 struct command {

@@ -177,7 +177,9 @@ static int service_error(int code, const struct service_key *key, struct error *
 	char text[SERVICE_KEY_STRLEN];
 
 	return error_set(err, code, "service %s: %s", service_key_format(text, key),
-			 code == -EEXIST ? "exists already" : strerror(-code));
+			 code == -EEXIST   ? "exists already"
+			 : code == -ENOENT ? "no such persistence engine"
+					   : strerror(-code));
 }
 
 int director_service_add(struct director *director, const struct service_spec *spec,
@@ -185,8 +187,11 @@ int director_service_add(struct director *director, const struct service_spec *s
 {
 	const struct scheduler *sched;
 	struct service *svc;
-	int ret = find_scheduler(spec->scheduler, &sched, err);
+	int ret;
 
+	if (!find(director, &spec->key, &svc, NULL))
+		return service_error(-EEXIST, &spec->key, err);
+	ret = find_scheduler(spec->scheduler, &sched, err);
 	if (ret)
 		return ret;
 	if (spec->key.fwmark & director->conf.mark_mask)

@@ -31,7 +31,7 @@ enum member {
 
 /* The members of a request, read. */
 struct params {
-	bool has_service, has_engine, counters;
+	bool has_service, counters;
 	struct service_spec service; /* matches are owned; of a key the rest is zero */
 	struct dest_spec server;
 	struct timeouts_spec timeouts;
@@ -69,7 +69,8 @@ static int read_params(const json_t *request, unsigned int members, struct param
 	if (members & (MEMBER_KEY | MEMBER_KEY_MAYBE | MEMBER_SERVICE))
 		read_service(&reader, members, params);
 	if (members & MEMBER_ENGINE)
-		params->has_engine = reader_string(&reader, "engine", text, sizeof(text));
+		reader_string(&reader, "engine", params->service.engine,
+			      sizeof(params->service.engine));
 	if (members & MEMBER_COUNTERS)
 		reader_bool(&reader, "counters", &params->counters);
 	if (members & MEMBER_SERVER) {
@@ -154,21 +155,12 @@ static int follow_or_undo(const struct handling *handling, struct answer *answer
 			  "nothing was changed, for the kernel's rules cannot follow: ", err.text);
 }
 
-/* A persistence engine was asked for. In the order of IPVS's checks: there is none. */
-static int refuse_engine(struct answer *answer)
-{
-	return refuse(answer, -ENOENT, "this version has no persistence engines");
-}
-
 static int service_add_handle(const struct handling *handling, const struct params *params,
 			      struct answer *answer)
 {
 	const struct service_key *key = &params->service.key;
-	int ret;
+	int ret = director_service_add(handling->director, &params->service, &answer->result.err);
 
-	if (params->has_engine && !find(handling, key))
-		return refuse_engine(answer);
-	ret = director_service_add(handling->director, &params->service, &answer->result.err);
 	if (ret)
 		return refused(answer, ret);
 	ret = follow_or_undo(handling, answer);
@@ -180,11 +172,8 @@ static int service_add_handle(const struct handling *handling, const struct para
 static int service_edit_handle(const struct handling *handling, const struct params *params,
 			       struct answer *answer)
 {
-	int ret;
+	int ret = director_service_edit(handling->director, &params->service, &answer->result.err);
 
-	if (params->has_engine && find(handling, &params->service.key))
-		return refuse_engine(answer);
-	ret = director_service_edit(handling->director, &params->service, &answer->result.err);
 	return ret ? refused(answer, ret) : follow(handling, answer);
 }
 

@@ -8,6 +8,7 @@
  */
 #include "lvs/conns.h"
 #include "lvs/forward.h"
+#include "lvs/persistence.h"
 #include "lvs/service.h"
 
 #include <errno.h>
@@ -132,16 +133,28 @@ static int conn_enter(struct conns *conns, struct conn *conn, bool template, uin
 	return 0;
 }
 
+int conn_add_template(struct conns *conns, const struct template_key *key, struct dest *dest,
+		      __be16 dport, uint64_t now, struct conn **out)
+{
+	struct conn *conn = conn_new(conns, &key->flow, dest, dport, 0, CONN_TEMPLATE, now);
+
+	if (!conn)
+		return -ENOMEM;
+	conn->digest = conns_digest(conns, key);
+	(void)dest_bind(dest, true); /* templates always fit */
+	RCU_PUBLISHED(conn);
+	return conn_enter(conns, conn, true, now, out);
+}
+
 int conn_add(struct conns *conns, const struct flow *flow, struct dest *dest, __be16 dport,
 	     uint32_t fwmark, uint32_t flags, struct conn *control, uint64_t now, struct conn **out)
 {
 	struct conn *conn = conn_new(conns, flow, dest, dport, fwmark, flags, now);
-	bool template = flags & CONN_TEMPLATE;
 	int err;
 
 	if (!conn)
 		return -ENOMEM;
-	err = service_bind(dest, template);
+	err = service_bind(dest);
 	if (err) {
 		conn_discard(conn);
 		return err;
@@ -153,7 +166,7 @@ int conn_add(struct conns *conns, const struct flow *flow, struct dest *dest, __
 		*out = conn;
 		return 0;
 	}
-	return conn_enter(conns, conn, template, now, out);
+	return conn_enter(conns, conn, false, now, out);
 }
 
 void conn_touch(struct conn *conn, uint64_t now)

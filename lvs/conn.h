@@ -12,6 +12,7 @@
 
 struct forward;
 struct proto;
+struct template_key;
 
 #define CONN_TEMPLATE  0x1u  /* persistence: which server a client goes to; carries no packets */
 #define CONN_INACTIVE  0x2u  /* counted as inactive at its destination */
@@ -23,6 +24,11 @@ struct proto;
 #define CONN_UNHASHED  0x40u /* a template that is no longer found, but still controls */
 #define CONN_LOCAL     0x80u /* of FULLNAT: has a local endpoint */
 
+/* Of what a persistence engine read in a packet; zero: nothing. */
+struct digest {
+	uint64_t low, high;
+};
+
 /*
  * A connection. Found by (protocol, client, virtual) for requests and (protocol, server, client)
  * for replies; where FULLNAT replaces the client, that is (protocol, server, local endpoint).
@@ -30,8 +36,11 @@ struct proto;
  */
 struct conn {
 	/* first cache line */
-	struct cds_lfht_node in;  /* conns->in: client -> virtual; first: see style, traps */
-	struct cds_lfht_node out; /* conns->out: server -> client */
+	struct cds_lfht_node in; /* conns->in: client -> virtual; first: see style, traps */
+	union {
+		struct cds_lfht_node out; /* conns->out: server -> client */
+		struct digest digest;	  /* of a template, which has no replies */
+	};
 	struct dest *dest;	  /* one reference */
 	_Atomic uint64_t expires; /* ms, the caller's clock */
 	_Atomic uint32_t timeout; /* ms: life after each packet, by state */
@@ -121,8 +130,8 @@ void conns_free(struct conns *conns);
  * for PKT_OUT server -> client. Any thread under RCU. */
 struct conn *conn_find(const struct conns *conns, const struct flow *flow, enum pkt_dir dir);
 
-/* A template by its key (protocol, network, port 0 -> vaddr, vport), or NULL. Any thread, RCU. */
-struct conn *conn_find_template(const struct conns *conns, const struct flow *key);
+/* A template by its key, or NULL. Any thread, RCU. */
+struct conn *conn_find_template(const struct conns *conns, const struct template_key *key);
 
 /* From where FULLNAT connections get their local endpoints; NULL: from nowhere. Borrowed. Before
  * any worker runs. */
@@ -130,7 +139,7 @@ void conns_set_locals(struct conns *conns, const struct locals *locals);
 
 /*
  * A new connection to @dest for @flow (client -> virtual), put into the table and counted at the
- * destination. @flags: CONN_TEMPLATE, CONN_ONEPACKET. @dport: at the server. If another thread made
+ * destination. @flags: CONN_ONEPACKET, or 0. @dport: at the server. If another thread made
  * the same one meanwhile, *@out is that one. 0, -ENOMEM, or -EADDRNOTAVAIL: FULLNAT, and all local
  * endpoints are in use to this server and port; -EUSERS, -ENOSPC: the service, or the server, has
  * as many connections as its limit allows. Worker under RCU.
@@ -138,6 +147,10 @@ void conns_set_locals(struct conns *conns, const struct locals *locals);
 int conn_add(struct conns *conns, const struct flow *flow, struct dest *dest, __be16 dport,
 	     uint32_t fwmark, uint32_t flags, struct conn *control, uint64_t now,
 	     struct conn **out);
+
+/* A new template, likewise; 0 or -ENOMEM. Worker under RCU. */
+int conn_add_template(struct conns *conns, const struct template_key *key, struct dest *dest,
+		      __be16 dport, uint64_t now, struct conn **out);
 
 /* Restarts the timer: it ends timeout ms after @now. Any thread under RCU. */
 void conn_touch(struct conn *conn, uint64_t now);

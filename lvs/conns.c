@@ -11,6 +11,7 @@
 #define XXH_STATIC_LINKING_ONLY
 #include "lvs/conns.h"
 #include "lvs/forward.h"
+#include "lvs/persistence.h"
 #include "lvs/slab.h"
 
 #include <errno.h>
@@ -128,6 +129,37 @@ static int match_out(struct cds_lfht_node *node, const void *arg)
 	return !memcmp(&key, arg, sizeof(key));
 }
 
+/* A template's: the key first, so that match_in() can compare that. */
+struct template_id {
+	struct conn_key key;
+	struct digest digest;
+};
+
+struct digest conns_digest(const struct conns *conns, const struct template_key *key)
+{
+	XXH128_hash_t hash;
+
+	if (!key->data_len)
+		return (struct digest){0};
+	hash = XXH3_128bits_withSecret(key->data, key->data_len, conns->secret,
+				       sizeof(conns->secret));
+	return (struct digest){hash.low64, hash.high64};
+}
+
+static unsigned long id_hash(const struct conns *conns, const struct template_id *id)
+{
+	return key_hash(conns, &id->key) ^ id->digest.low;
+}
+
+static int match_template(struct cds_lfht_node *node, const void *arg)
+{
+	const struct conn *conn = caa_container_of(node, struct conn, in);
+	const struct template_id *id = arg;
+
+	return match_in(node, &id->key) && conn->digest.low == id->digest.low &&
+	       conn->digest.high == id->digest.high;
+}
+
 static enum conn_slab slab_for(uint8_t af, uint32_t flags)
 {
 	if (af != AF_INET6)
@@ -229,13 +261,13 @@ void conn_set_addr(struct conn *conn, unsigned int i, const union addr *addr)
 		conn->addrs[i] = addr->ip;
 }
 
-static struct conn *find(struct cds_lfht *table, const struct conns *conns,
-			 const struct conn_key *key, cds_lfht_match_fct match, size_t offset)
+static struct conn *find(struct cds_lfht *table, unsigned long hash, const void *key,
+			 cds_lfht_match_fct match, size_t offset)
 {
 	struct cds_lfht_iter iter;
 	struct cds_lfht_node *node;
 
-	cds_lfht_lookup(table, key_hash(conns, key), match, key, &iter);
+	cds_lfht_lookup(table, hash, match, key, &iter);
 	node = cds_lfht_iter_get_node(&iter);
 	return node ? (struct conn *)((char *)node - offset) : NULL;
 }
@@ -243,17 +275,18 @@ static struct conn *find(struct cds_lfht *table, const struct conns *conns,
 struct conn *conn_find(const struct conns *conns, const struct flow *flow, enum pkt_dir dir)
 {
 	struct conn_key key = key_of_flow(flow, false);
+	unsigned long hash = key_hash(conns, &key);
 
 	if (dir == PKT_IN)
-		return find(conns->in, conns, &key, match_in, offsetof(struct conn, in));
-	return find(conns->out, conns, &key, match_out, offsetof(struct conn, out));
+		return find(conns->in, hash, &key, match_in, offsetof(struct conn, in));
+	return find(conns->out, hash, &key, match_out, offsetof(struct conn, out));
 }
 
-struct conn *conn_find_template(const struct conns *conns, const struct flow *flow)
+struct conn *conn_find_template(const struct conns *conns, const struct template_key *key)
 {
-	struct conn_key key = key_of_flow(flow, true);
+	struct template_id id = {key_of_flow(&key->flow, true), conns_digest(conns, key)};
 
-	return find(conns->in, conns, &key, match_in, offsetof(struct conn, in));
+	return find(conns->in, id_hash(conns, &id), &id, match_template, offsetof(struct conn, in));
 }
 
 void conns_set_locals(struct conns *conns, const struct locals *locals)
@@ -298,10 +331,17 @@ int conns_enter_out(struct conns *conns, struct conn *conn, uint64_t now)
 
 struct conn *conns_enter_in(struct conns *conns, struct conn *conn)
 {
-	struct conn_key key = key_in(conn);
-	struct cds_lfht_node *node =
-		cds_lfht_add_unique(conns->in, key_hash(conns, &key), match_in, &key, &conn->in);
+	struct template_id id = {.key = key_in(conn)};
+	struct cds_lfht_node *node;
 
+	if (id.key.template) {
+		id.digest = conn->digest;
+		node = cds_lfht_add_unique(conns->in, id_hash(conns, &id), match_template, &id,
+					   &conn->in);
+	} else {
+		node = cds_lfht_add_unique(conns->in, key_hash(conns, &id.key), match_in, &id.key,
+					   &conn->in);
+	}
 	if (node != &conn->in)
 		return caa_container_of(node, struct conn, in);
 	atomic_fetch_add_explicit(&conns->count, 1, memory_order_relaxed);

@@ -13,6 +13,9 @@ struct conn *conn_alloc(struct conns *conns, uint8_t af, uint32_t flags);
 void conn_discard(struct conn *conn);
 void conn_free(struct rcu_head *rcu);
 
+/* What is kept of the data in a template's key. */
+struct digest conns_digest(const struct conns *conns, const struct template_key *key);
+
 /* Sets one of conn_addr()'s. Only before anybody finds the connection. */
 void conn_set_addr(struct conn *conn, unsigned int i, const union addr *addr);
 

@@ -117,6 +117,9 @@ static struct conn *conn_begin(struct direct *d, struct pkt *pkt, const struct f
 	case SCHEDULED_SERVER_FULL:
 		*verdict = verdict_refuse(d, pkt, REASON_SERVER_FULL);
 		break;
+	case SCHEDULED_NO_KEY:
+		*verdict = verdict_drop(d, REASON_NO_KEY);
+		break;
 	case SCHEDULED_NO_LOCAL:
 		*verdict = verdict_refuse(d, pkt, REASON_NO_LOCAL);
 		break;

@@ -104,7 +104,7 @@ static struct fate explain_schedule(const struct direct *d, const struct flow *f
 {
 	struct service *svc = out->svc;
 	struct fate fate = {OUTCOME_PASSED, NULL, NULL};
-	struct flow key;
+	struct template_key key;
 
 	if (!svc || flow_from_ftp(flow))
 		return fate;
@@ -114,8 +114,8 @@ static struct fate explain_schedule(const struct direct *d, const struct flow *f
 		return fate;
 	}
 	if (atomic_load_explicit(&svc->flags, memory_order_relaxed) & SERVICE_PERSISTENT) {
-		key = template_key(svc, flow);
-		fate.template = conn_find_template(d->conns, &key);
+		if (template_key(svc, flow, NULL, &key))
+			fate.template = conn_find_template(d->conns, &key);
 		if (fate.template && template_valid(d->settings, fate.template)) {
 			fate.dest = fate.template->dest;
 			fate.outcome =

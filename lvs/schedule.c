@@ -24,26 +24,10 @@ bool template_valid(const struct settings *settings, const struct conn *template
 	return dest_weight(dest) || !setting(settings, SETTING_EXPIRE_QUIESCENT_TEMPLATE);
 }
 
-/* The firewall mark written as an address, in the first word of either family, as IPVS lists it:
- * 0.0.0.N, or [N::]. */
-static union addr mark_addr(uint32_t mark)
+bool template_key(const struct service *svc, const struct flow *flow, const struct pkt *pkt,
+		  struct template_key *key)
 {
-	return (union addr){.ip6 = {htonl(mark)}};
-}
-
-struct flow template_key(const struct service *svc, const struct flow *flow)
-{
-	uint32_t netmask = atomic_load_explicit(&svc->netmask, memory_order_relaxed);
-	struct flow key = {.af = flow->af, .protocol = flow->protocol, .daddr = flow->daddr};
-
-	key.saddr = addr_network(flow->af, &flow->saddr, netmask);
-	if (svc->key.fwmark) {
-		key.protocol = IPPROTO_IP;
-		key.daddr = mark_addr(svc->key.fwmark);
-	} else if (flow->dport == svc->key.port && svc->key.port != htons(FTP_PORT)) {
-		key.dport = flow->dport;
-	}
-	return key;
+	return atomic_load_explicit(&svc->engine, memory_order_relaxed)->fill(svc, flow, pkt, key);
 }
 
 bool flow_from_ftp(const struct flow *flow)
@@ -83,8 +67,9 @@ static struct dest *bypass(struct direct *d, const struct service *svc, const st
 }
 
 /* A new template for the scheduler's choice; NULL: refused or no memory, as *@result says. */
-static struct conn *template_add(struct direct *d, struct service *svc, const struct flow *key,
-				 const struct flow *flow, enum scheduled *result)
+static struct conn *template_add(struct direct *d, struct service *svc,
+				 const struct template_key *key, const struct flow *flow,
+				 enum scheduled *result)
 {
 	const struct sched_time time = {d->now, d->settings};
 	struct dest *dest = service_schedule(svc, flow, &time);
@@ -94,8 +79,8 @@ static struct conn *template_add(struct direct *d, struct service *svc, const st
 	if (!dest)
 		return NULL;
 	*result = SCHEDULED_NO_MEMORY;
-	if (conn_add(d->conns, key, dest, key->dport ? dest->port : 0, svc->key.fwmark,
-		     CONN_TEMPLATE, NULL, d->now, &template))
+	if (conn_add_template(d->conns, key, dest, key->flow.dport ? dest->port : 0, d->now,
+			      &template))
 		return NULL;
 	conn_lock(template);
 	conn_set_timeout(d->conns, template,
@@ -104,13 +89,18 @@ static struct conn *template_add(struct direct *d, struct service *svc, const st
 	return template;
 }
 
-/* The template for @flow, found or @made. */
+/* The template for @flow, which @pkt begins, found or @made. */
 static struct conn *template_get(struct direct *d, struct service *svc, const struct flow *flow,
-				 bool *made, enum scheduled *result)
+				 const struct pkt *pkt, bool *made, enum scheduled *result)
 {
-	struct flow key = template_key(svc, flow);
-	struct conn *template = conn_find_template(d->conns, &key);
+	struct template_key key;
+	struct conn *template;
 
+	if (!template_key(svc, flow, pkt, &key)) {
+		*result = SCHEDULED_NO_KEY;
+		return NULL;
+	}
+	template = conn_find_template(d->conns, &key);
 	if (template && !template_valid(d->settings, template)) {
 		conn_invalidate(d->conns, template);
 		template = NULL;
@@ -157,14 +147,14 @@ struct choice {
 };
 
 static enum scheduled choose(struct direct *d, struct service *svc, const struct flow *flow,
-			     struct choice *choice)
+			     const struct pkt *pkt, struct choice *choice)
 {
 	const struct sched_time time = {d->now, d->settings};
 	enum scheduled result = SCHEDULED_REFUSED;
 
 	choice->dport = flow->dport;
 	if (atomic_load_explicit(&svc->flags, memory_order_relaxed) & SERVICE_PERSISTENT) {
-		choice->template = template_get(d, svc, flow, &choice->made, &result);
+		choice->template = template_get(d, svc, flow, pkt, &choice->made, &result);
 		if (!choice->template)
 			return result;
 		choice->dest = choice->template->dest;
@@ -209,7 +199,7 @@ static enum scheduled schedule_once(struct direct *d, struct service *svc, const
 
 	if ((svc_flags & SERVICE_ONEPACKET) && flow->protocol == IPPROTO_UDP)
 		flags = CONN_ONEPACKET;
-	result = choose(d, svc, flow, &choice);
+	result = choose(d, svc, flow, pkt, &choice);
 	if (result == SCHEDULED_REFUSED && !pkt->icmp_error) {
 		choice.dest = bypass(d, svc, flow);
 		if (choice.dest)

@@ -3,6 +3,7 @@
 #define LVS_SCHEDULE_H
 
 #include "lvs/direct.h"
+#include "lvs/persistence.h"
 
 /* What became of a packet without a connection. */
 enum scheduled {
@@ -11,6 +12,7 @@ enum scheduled {
 	SCHEDULED_REFUSED,	/* nobody can take it */
 	SCHEDULED_SERVICE_FULL, /* the service has as many connections as its limit allows */
 	SCHEDULED_SERVER_FULL,	/* the server that the client belongs to has */
+	SCHEDULED_NO_KEY,	/* the service's persistence engine finds no client in the packet */
 	SCHEDULED_NO_LOCAL,	/* all local endpoints towards the server are in use (FULLNAT) */
 	SCHEDULED_NO_MEMORY
 };
@@ -23,8 +25,10 @@ enum scheduled {
 enum scheduled conn_schedule(struct direct *d, struct service *svc, const struct flow *flow,
 			     const struct pkt *pkt, struct conn **out);
 
-/* The key of the persistence template that covers @flow to @svc (lvs-semantics, section 5). */
-struct flow template_key(const struct service *svc, const struct flow *flow);
+/* The key of the persistence template that covers @flow to @svc, by its engine, or false; @pkt as
+ * in struct persistence_engine. */
+bool template_key(const struct service *svc, const struct flow *flow, const struct pkt *pkt,
+		  struct template_key *key);
 
 /* May this template still choose? Not once its server is gone, is a backup that stands back, or by
  * expire_quiescent_template has weight 0. */

@@ -6,6 +6,7 @@
  * is services.c's.
  */
 #include "lvs/service.h"
+#include "lvs/persistence.h"
 #include "lvs/pool.h"
 #include "lvs/services.h"
 #include "lvs/timeouts.h"
@@ -37,7 +38,7 @@ static int spec_check(const struct service_spec *spec)
 	if (spec->key.af == AF_INET6 && (spec->flags & SERVICE_PERSISTENT) &&
 	    (spec->netmask < 1 || spec->netmask > 128))
 		return -EINVAL;
-	return 0;
+	return persistence_find(spec->engine) ? 0 : -ENOENT;
 }
 
 static int matches_copy(const struct service_spec *spec, struct match **out)
@@ -88,6 +89,7 @@ static void service_set(struct service *svc, const struct service_spec *spec, st
 	atomic_store_explicit(&svc->flags, spec->flags, memory_order_relaxed);
 	atomic_store_explicit(&svc->timeout, spec->timeout, memory_order_relaxed);
 	atomic_store_explicit(&svc->netmask, spec->netmask, memory_order_relaxed);
+	atomic_store_explicit(&svc->engine, persistence_find(spec->engine), memory_order_relaxed);
 	pthread_spin_lock(&svc->lock);
 	atomic_store_explicit(&svc->limit, spec->limit, memory_order_relaxed);
 	svc->room = 0;
@@ -107,12 +109,13 @@ int service_add(struct services *services, const struct service_spec *spec,
 {
 	struct match *matches;
 	struct service *svc;
-	int err = spec_check(spec);
+	int err;
 
-	if (err)
-		return err;
 	if (services_get(services, &spec->key))
 		return -EEXIST;
+	err = spec_check(spec);
+	if (err)
+		return err;
 	err = matches_copy(spec, &matches);
 	if (err)
 		return err;
@@ -230,6 +233,8 @@ void service_get(const struct service *svc, struct service_spec *spec)
 	timeouts_get(&svc->timeouts, &spec->timeouts);
 	snprintf(spec->name, sizeof(spec->name), "%s", svc->name);
 	snprintf(spec->scheduler, sizeof(spec->scheduler), "%s", svc->sched->name);
+	snprintf(spec->engine, sizeof(spec->engine), "%s",
+		 atomic_load_explicit(&svc->engine, memory_order_relaxed)->name);
 }
 
 static int dest_check(const struct dest_spec *spec)
@@ -407,16 +412,16 @@ static int limited_bind(struct service *svc, struct dest *dest)
 	return err;
 }
 
-int service_bind(struct dest *dest, bool template)
+int service_bind(struct dest *dest)
 {
 	struct service *svc = atomic_load_explicit(&dest->svc, memory_order_relaxed);
 
-	if (svc && !template) {
+	if (svc) {
 		RCU_FOUND(svc);
 		if (atomic_load_explicit(&svc->limit, memory_order_relaxed))
 			return limited_bind(svc, dest);
 	}
-	return dest_bind(dest, template) ? 0 : -ENOSPC;
+	return dest_bind(dest, false) ? 0 : -ENOSPC;
 }
 
 struct dest *service_schedule(struct service *svc, const struct flow *flow,

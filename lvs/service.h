@@ -8,6 +8,8 @@
 
 #include <pthread.h>
 
+struct persistence_engine;
+
 /*
  * Virtual services, their look-up, and the list of destinations in each. Workers look up under
  * RCU and never block; the control thread, alone, adds, edits and deletes. The destinations and the
@@ -17,9 +19,10 @@ struct service {
 	struct cds_lfht_node node; /* first: see style, traps */
 	struct service_key key;
 	/* changed by the control thread, read by workers */
-	_Atomic uint32_t flags;		/* SERVICE_* */
-	_Atomic uint32_t timeout;	/* persistence, seconds */
-	_Atomic uint32_t netmask;	/* see struct service_spec */
+	_Atomic uint32_t flags;	  /* SERVICE_* */
+	_Atomic uint32_t timeout; /* persistence, seconds */
+	_Atomic uint32_t netmask; /* see struct service_spec */
+	const struct persistence_engine *_Atomic engine;
 	_Atomic uint32_t limit;		/* connections at most; 0: no limit */
 	_Atomic bool has_timeouts;	/* some of these are not 0 */
 	struct proto_timeouts timeouts; /* 0: as all have it */
@@ -140,9 +143,9 @@ bool services_sweep(struct services *services, uint64_t now);
 /* Has the service as many connections as its limit allows? Any thread; takes svc->lock. */
 bool service_full(struct service *svc);
 
-/* dest_bind(), by the limit of @dest's service too, as exactly. -EUSERS: the service is full;
- * -ENOSPC: the server is. Any thread under RCU. */
-int service_bind(struct dest *dest, bool template);
+/* dest_bind() for a connection, by the limit of @dest's service too, as exactly. -EUSERS: the
+ * service is full; -ENOSPC: the server is. Any thread under RCU. */
+int service_bind(struct dest *dest);
 
 /* The destination for a new connection, or NULL. Worker, under RCU; takes svc->lock. */
 struct dest *service_schedule(struct service *svc, const struct flow *flow,

@@ -11,6 +11,7 @@
  */
 
 #define SERVICE_NAME_MAX   64
+#define ENGINE_NAME_MAX	   16	 /* with the NUL, as IP_VS_PENAME_MAXLEN */
 #define SLOW_START_MAX	   86400 /* seconds */
 #define SCHEDULER_NAME_MAX 16	 /* with the NUL, as IP_VS_SCHEDNAME_MAXLEN */
 
@@ -58,10 +59,11 @@ struct service_spec {
 	struct service_key key;
 	char name[SERVICE_NAME_MAX]; /* "" if none */
 	char scheduler[SCHEDULER_NAME_MAX];
-	uint32_t flags;	       /* SERVICE_* */
-	uint32_t timeout;      /* persistence, seconds */
-	uint32_t netmask;      /* AF_INET: mask, network order; AF_INET6: prefix length */
-	struct match *matches; /* owned by whoever owns the spec */
+	uint32_t flags;		      /* SERVICE_* */
+	uint32_t timeout;	      /* persistence, seconds */
+	uint32_t netmask;	      /* AF_INET: mask, network order; AF_INET6: prefix length */
+	char engine[ENGINE_NAME_MAX]; /* of persistence; "": by address */
+	struct match *matches;	      /* owned by whoever owns the spec */
 	size_t matches_len;
 	uint32_t limit;	     /* connections at most; 0: no limit */
 	uint32_t slow_start; /* seconds, of servers that do not say it themselves; 0: none */

@@ -18,6 +18,7 @@ const char *reason_name(enum reason reason)
 		[REASON_SERVER_FULL] = "server_full",
 		[REASON_SERVER_GONE] = "server_gone",
 		[REASON_NO_MEMORY] = "no_memory",
+		[REASON_NO_KEY] = "no_key",
 		[REASON_NO_SERVICE] = "no_service",
 		[REASON_NO_CONN] = "no_conn",
 		[REASON_NO_LOCAL] = "no_local_port",

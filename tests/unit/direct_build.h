@@ -7,6 +7,7 @@
 #include "tests/unit/pkt_build.h"
 
 #include "lvs/direct.h"
+#include "lvs/persistence.h"
 #include "lvs/route.h"
 #include "sched/schedulers.h"
 

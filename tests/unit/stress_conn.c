@@ -9,6 +9,7 @@
 #include "tests/unit/stress_build.h"
 
 #include "lvs/conn.h"
+#include "lvs/persistence.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -42,15 +43,14 @@ static void extend(struct conn *conn, uint32_t timeout, uint64_t now)
 /* The template of a client, found or made. */
 static struct conn *template_get(struct worker *w, const struct flow *flow, uint64_t now)
 {
-	struct flow key = *flow;
+	struct template_key key = {.flow = *flow};
 	struct conn *template;
 
-	key.sport = 0;
+	key.flow.sport = 0;
 	template = conn_find_template(conns, &key);
 	if (template)
 		return template;
-	conn_add(conns, &key, dests[random_below(&w->random, SERVERS)], 0, 0, CONN_TEMPLATE, NULL,
-		 now, &template);
+	conn_add_template(conns, &key, dests[random_below(&w->random, SERVERS)], 0, now, &template);
 	extend(template, 500, now);
 	return template;
 }

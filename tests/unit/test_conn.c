@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* lvs/conn.c: found both ways, counted, expired in time, templates kept by what they control. */
 #include "lvs/conn.h"
+#include "lvs/persistence.h"
 #include "tests/unit/lvs_build.h"
 
 #include <criterion/criterion.h>
@@ -105,11 +106,12 @@ Test(conn, a_shorter_timeout_counts_at_once)
 
 Test(conn, a_template_stays_while_it_controls)
 {
-	struct flow key = build_flow(IPPROTO_TCP, "10.1.0.0", 0, "10.1.0.100", 80);
+	struct template_key key = {
+		.flow = build_flow(IPPROTO_TCP, "10.1.0.0", 0, "10.1.0.100", 80)};
 	struct flow flow = build_flow(IPPROTO_TCP, "10.1.0.2", 4000, "10.1.0.100", 80);
 	struct conn *template, *conn;
 
-	conn_add(conns, &key, dest, 0, 0, CONN_TEMPLATE, NULL, 0, &template);
+	conn_add_template(conns, &key, dest, 0, 0, &template);
 	conn_lock(template);
 	conn_set_timeout(conns, template, 10000, 0);
 	conn_unlock(template);
@@ -118,7 +120,7 @@ Test(conn, a_template_stays_while_it_controls)
 	conn_set_timeout(conns, conn, 100000, 0);
 	conn_unlock(conn);
 	cr_assert_eq(conn_find_template(conns, &key), template);
-	cr_assert_null(conn_find(conns, &key, PKT_IN), "a template carries no packets");
+	cr_assert_null(conn_find(conns, &key.flow, PKT_IN), "a template carries no packets");
 	cr_assert_eq(dest->persistent, 1);
 	cr_assert_eq(dest_total(dest), 1);
 	for (uint64_t now = 0; now < 99000; now += 1000)
@@ -133,16 +135,17 @@ Test(conn, a_template_stays_while_it_controls)
 
 Test(conn, an_invalid_template_is_not_found_but_still_counts)
 {
-	struct flow key = build_flow(IPPROTO_TCP, "10.1.0.0", 0, "10.1.0.100", 80);
+	struct template_key key = {
+		.flow = build_flow(IPPROTO_TCP, "10.1.0.0", 0, "10.1.0.100", 80)};
 	struct flow flow = build_flow(IPPROTO_TCP, "10.1.0.2", 4000, "10.1.0.100", 80);
 	struct conn *template, *again, *conn;
 
-	conn_add(conns, &key, dest, 0, 0, CONN_TEMPLATE, NULL, 0, &template);
+	conn_add_template(conns, &key, dest, 0, 0, &template);
 	conn_add(conns, &flow, dest, htons(8080), 0, 0, template, 0, &conn);
 	conn_invalidate(conns, template);
 	conn_invalidate(conns, template);
 	cr_assert_null(conn_find_template(conns, &key));
-	conn_add(conns, &key, dest, 0, 0, CONN_TEMPLATE, NULL, 0, &again);
+	conn_add_template(conns, &key, dest, 0, 0, &again);
 	cr_assert_neq(again, template);
 	cr_assert_eq(dest->persistent, 2);
 	for (uint64_t now = 0; now < 200000; now += 1000)
@@ -315,13 +318,14 @@ Test(conn, all_are_listed_in_portions_but_no_dead_one)
 	enum {
 		N = 10000
 	};
-	struct flow key = build_flow(IPPROTO_TCP, "10.1.0.0", 0, "10.1.0.100", 80);
+	struct template_key key = {
+		.flow = build_flow(IPPROTO_TCP, "10.1.0.0", 0, "10.1.0.100", 80)};
 	struct conns_walk walk = {0};
 	struct tally tally = {0}, portions = {0};
 	struct conn *template;
 	unsigned int before;
 
-	conn_add(conns, &key, dest, 0, 0, CONN_TEMPLATE, NULL, 0, &template);
+	conn_add_template(conns, &key, dest, 0, 0, &template);
 	for (uint32_t i = 0; i < N; i++)
 		add_many(i % 2 ? AF_INET6 : AF_INET, i);
 	conns_each(conns, count_each, &tally);

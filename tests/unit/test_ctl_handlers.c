@@ -5,6 +5,7 @@
 #include "daemon/explanation.h"
 #include "daemon/handlers.h"
 #include "lib/log.h"
+#include "lvs/persistence.h"
 #include "tests/unit/lvs_build.h"
 
 #include <criterion/criterion.h>
@@ -126,6 +127,11 @@ static const struct {
 	{"{\"command\":\"service-add\",\"engine\":\"sip\",\"service\":{" SERVICE
 	 ",\"scheduler\":\"rr\"}}",
 	 -EEXIST, false},
+	{"{\"command\":\"service-add\",\"service\":{" SERVICE ",\"scheduler\":\"xx\"}}", -EEXIST,
+	 false},
+	{"{\"command\":\"service-edit\",\"engine\":\"address\",\"service\":{" SERVICE
+	 ",\"scheduler\":\"rr\"}}",
+	 0, false},
 	{"{\"command\":\"service-edit\",\"engine\":\"sip\",\"service\":{" SERVICE
 	 ",\"scheduler\":\"rr\"}}",
 	 -ENOENT, false},
@@ -231,12 +237,12 @@ static struct dest *server_of(struct service *svc)
 	return cds_list_first_entry(&svc->dests, struct dest, list);
 }
 
-static struct conn *connect_to(const struct flow *flow, struct dest *dest, uint32_t flags)
+static struct conn *connect_to(const struct flow *flow, struct dest *dest)
 {
 	struct conn *conn;
 
 	rcu_read_lock();
-	conn_add(director_conns(handling.director), flow, dest, dest->port, 0, flags, NULL,
+	conn_add(director_conns(handling.director), flow, dest, dest->port, 0, 0, NULL,
 		 director_now(), &conn);
 	rcu_read_unlock();
 	return conn;
@@ -250,7 +256,7 @@ Test(ctl_handlers, connections)
 
 	says(ADD, 0);
 	says(ADD_SERVER, 0);
-	connect_to(&flow, server_of(service_of("10.0.0.1", 80)), 0);
+	connect_to(&flow, server_of(service_of("10.0.0.1", 80)));
 	answer = ask("{\"command\":\"connections\"}");
 	cr_assert(listing_pending(answer.listing));
 	cr_assert_eq(listing_collect(answer.listing), 0);
@@ -398,7 +404,7 @@ Test(ctl_handlers, explanations)
 	explains(&flow, 0, "scheduler", "address", "10.0.1.1", 8080);
 	explains(&flow, 0, "scheduler", "address", "10.0.1.1", 8080);
 	explains(&other, 0, "passed", "", "", 0);
-	conn = connect_to(&flow, server_of(service_of("10.0.0.1", 80)), 0);
+	conn = connect_to(&flow, server_of(service_of("10.0.0.1", 80)));
 	explains(&flow, 0, "connection", "address", "10.0.1.1", 8080);
 	says("{\"command\":\"server-delete\"," KEY ",\"server\":" SERVER1 "}", 0);
 	explains(&flow, 0, "dropped", "address", "10.0.1.1", 8080);
@@ -415,10 +421,11 @@ Test(ctl_handlers, explanations_of_the_ways_to_a_service)
 	struct flow flow = build_flow(IPPROTO_TCP, "10.9.9.9", 4000, "10.0.0.1", 8000);
 	struct flow marked = build_flow(IPPROTO_UDP, "10.9.9.9", 4000, "10.0.0.9", 80);
 	struct flow data = build_flow(IPPROTO_TCP, "10.9.9.9", 4000, "10.0.0.2", 2000);
-	struct flow template = {.af = AF_INET,
-				.protocol = IPPROTO_TCP,
-				.saddr = build_addr("10.9.9.9"),
-				.daddr = build_addr("10.0.0.1")};
+	struct template_key key = {.flow = {.af = AF_INET,
+					    .protocol = IPPROTO_TCP,
+					    .saddr = build_addr("10.9.9.9"),
+					    .daddr = build_addr("10.0.0.1")}};
+	struct conn *template;
 
 	says("{\"command\":\"service-add\",\"service\":{" ALL_PORTS
 	     ",\"scheduler\":\"rr\",\"persistent\":60}}",
@@ -427,7 +434,10 @@ Test(ctl_handlers, explanations_of_the_ways_to_a_service)
 	     "},\"server\":{\"address\":\"10.0.1.1\"}}",
 	     0);
 	explains(&flow, 0, "scheduler", "all-ports", "10.0.1.1", 8000);
-	connect_to(&template, server_of(service_of("10.0.0.1", 0)), CONN_TEMPLATE);
+	rcu_read_lock();
+	conn_add_template(director_conns(handling.director), &key,
+			  server_of(service_of("10.0.0.1", 0)), 0, director_now(), &template);
+	rcu_read_unlock();
 	explains(&flow, 0, "template", "all-ports", "10.0.1.1", 8000);
 
 	says("{\"command\":\"service-add\",\"service\":{\"fwmark\":7,\"scheduler\":\"rr\","

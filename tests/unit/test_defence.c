@@ -264,7 +264,7 @@ Test(defence, packets_are_counted_up_to_255)
 
 static struct conn *template_of(uint8_t protocol, uint16_t vport)
 {
-	struct flow key = build_flow(protocol, CLIENT, 0, VIP, vport);
+	struct template_key key = {.flow = build_flow(protocol, CLIENT, 0, VIP, vport)};
 
 	return conn_find_template(lab.d.conns, &key);
 }

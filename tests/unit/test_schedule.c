@@ -68,7 +68,7 @@ static bool went_to(const char *addr, uint16_t port)
 static struct conn *template_of(uint8_t protocol, const char *network, const char *vaddr,
 				uint16_t vport)
 {
-	struct flow key = build_flow(protocol, network, 0, vaddr, vport);
+	struct template_key key = {.flow = build_flow(protocol, network, 0, vaddr, vport)};
 
 	return conn_find_template(lab.d.conns, &key);
 }

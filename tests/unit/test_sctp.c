@@ -217,7 +217,7 @@ Test(sctp, a_tunnel_gets_a_packet_with_its_checksum)
 
 Test(sctp, a_template_is_assured_by_an_established_association)
 {
-	struct flow key = build_flow(IPPROTO_SCTP, CLIENT, 0, VIP, 81);
+	struct template_key key = {.flow = build_flow(IPPROTO_SCTP, CLIENT, 0, VIP, 81)};
 	struct service_spec spec = build_service(IPPROTO_SCTP, VIP, 81);
 	struct build b = {.protocol = IPPROTO_SCTP, FROM_TO(CLIENT, 4000, VIP, 81)},
 		     answer = {.protocol = IPPROTO_SCTP, FROM_TO(RS, 81, CLIENT, 4000)};

@@ -159,7 +159,7 @@ Test(timeouts, of_one_service)
 Test(timeouts, templates_are_not_touched)
 {
 	struct service_spec spec = build_service(IPPROTO_TCP, VIP, 80);
-	struct flow key = build_flow(IPPROTO_TCP, CLIENT, 0, VIP, 80);
+	struct template_key key = {.flow = build_flow(IPPROTO_TCP, CLIENT, 0, VIP, 80)};
 
 	spec.flags = SERVICE_PERSISTENT;
 	spec.timeout = 360;
