@@ -259,7 +259,7 @@ says() {
 		director = { workers = 2; };
 		timeouts = { time_wait = 77; close = 78; };
 		services = (
-		  { protocol = "tcp"; address = "$VIP"; port = 80; timeouts = { syn_recv = 1; };
+		  { protocol = "tcp"; address = "$VIP"; port = 80; timeouts = { syn_recv = 4; };
 		    servers = ( { address = "10.2.0.99"; } ); },
 		  { protocol = "tcp"; address = "$VIP2"; port = 80;
 		    servers = ( { address = "10.2.0.99"; } ); } );
@@ -268,11 +268,11 @@ says() {
 	crafted syns 1 10.1.0.2 $VIP 80
 	crafted syns 1 10.1.0.2 $VIP2 80
 	is "$(conns | wc -l)" 2
-	await 4 conns_are 1
+	await 12 conns_are 1
 	has "$(conns)" "$VIP2:80"
 	adm -E -t $VIP:80 -s rr # has no word for them: they stay
 	crafted syns 1 10.1.0.2 $VIP 80
 	is "$(conns | wc -l)" 2
-	await 4 conns_are 1
+	await 12 conns_are 1
 	is "$("$NFVSD" -t -c "$LAB_DIR/timeouts.conf" 2>&1)" ""
 }
