@@ -14,6 +14,7 @@ DIRS   := lib lvs sched rules conf ctl daemon
 MAY_lib    := lib
 MAY_lvs    := lib
 MAY_conf   := sched lvs lib
+MAY_ctl    := sched lvs lib
 MAY_daemon := rules conf ctl sched lvs lib
 
 # Debian packages by name: to build, to test, to measure.

@@ -258,7 +258,12 @@ const struct key keys[] = {
 	 .about = "Of a firewall-mark service: which packets nfvs itself counts to it, each entry "
 		  "a group. All of one address family."},
 	{GROUP_SERVICE, "scheduler", KEY_SCHEDULER, .initial = "wlc", AT(service_values, scheduler),
-	 .about = "How a server is chosen for a new connection."},
+	 .about = "How a server is chosen for a new connection: see below."},
+	{GROUP_SERVICE, "scheduler_flags", KEY_TEXT, .unset = "default: none",
+	 AT(service_values, scheduler_flags),
+	 .about = "Flags of the scheduler, separated by commas: sh-fallback and sh-port of sh, "
+		  "mh-fallback and mh-port of mh, maglev-port of maglev. Any other is an error. "
+		  "flag-1, flag-2 and flag-3 are their general names."},
 	{GROUP_SERVICE, "method", KEY_WORD, .initial = "nat", .words = method_words,
 	 AT(service_values, method),
 	 .about =

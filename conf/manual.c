@@ -127,6 +127,19 @@ static void print_absents(FILE *out)
 	}
 }
 
+static void print_schedulers(FILE *out)
+{
+	const struct scheduler *sched;
+
+	for (size_t n = 0; (sched = scheduler_at(n)); n++) {
+		fprintf(out, ".TP\n.B ");
+		print_text(out, sched->name);
+		fprintf(out, "\n");
+		print_text(out, sched->about);
+		fprintf(out, "\n");
+	}
+}
+
 int manual_expand(FILE *in, FILE *out)
 {
 	enum key_group group;
@@ -138,6 +151,8 @@ int manual_expand(FILE *in, FILE *out)
 		group = marker_group(line);
 		if (!strcmp(line, "@ABSENT@\n"))
 			print_absents(out);
+		else if (!strcmp(line, "@SCHEDULERS@\n"))
+			print_schedulers(out);
 		else if (group == GROUP_MAX && !strncmp(line, "@KEYS", 5))
 			ret = -EINVAL;
 		else if (group == GROUP_MAX)

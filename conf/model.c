@@ -8,6 +8,7 @@
 #include "conf/model.h"
 #include "conf/duplicate.h"
 #include "conf/group.h"
+#include "conf/scheduling.h"
 #include "lvs/timeouts.h"
 
 #include <errno.h>
@@ -438,11 +439,12 @@ int model_read(const struct reader *reader, const struct director_conf *director
 		return ret;
 	out->line = source_place(reader->source, config_setting_source_line(at)).line;
 	memcpy(out->spec.name, draft.values.name, sizeof(out->spec.name));
-	memcpy(out->spec.scheduler, draft.values.scheduler, sizeof(out->spec.scheduler));
 	out->spec.limit = draft.values.limit;
 	out->spec.slow_start = draft.values.slow_start;
 	out->spec.says = SAYS_LIMIT | SAYS_SLOW_START;
 	ret = draft.values.fwmark ? key_by_mark(&draft) : key_by_address(&draft);
+	if (!ret)
+		ret = scheduling_read(reader, at, &draft.values, &out->spec);
 	if (!ret)
 		ret = matches_read(&draft);
 	if (!ret)

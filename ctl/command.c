@@ -7,6 +7,7 @@
 #include "ctl/options.h"
 #include "ctl/proto.h"
 #include "ctl/text.h"
+#include "sched/schedulers.h"
 
 #include <arpa/inet.h>
 #include <popt.h>
@@ -129,29 +130,26 @@ static int read_arguments(struct parser *parser, poptContext popt)
 	return extra ? parser_fail(parser, "unexpected argument %s", extra) : 0;
 }
 
-/* The names of -b. Those of a scheduler are its names for the numbered ones. */
-static const struct sched_flag {
-	const char *name, *scheduler;
-	uint32_t flag;
-} sched_flags[] = {
-	{"flag-1", NULL, SERVICE_SCHED1},  {"flag-2", NULL, SERVICE_SCHED2},
-	{"flag-3", NULL, SERVICE_SCHED3},  {"sh-fallback", "sh", SERVICE_SCHED1},
-	{"sh-port", "sh", SERVICE_SCHED2}, {"mh-fallback", "mh", SERVICE_SCHED1},
-	{"mh-port", "mh", SERVICE_SCHED2}, {"maglev-port", "maglev", SERVICE_SCHED2},
-};
-
+/* A general name, which every scheduler takes, or one that this scheduler has for it. */
 static int read_sched_flag(struct parser *parser, const char *name)
 {
+	static const char *const general[SCHEDULER_FLAGS] = {"flag-1", "flag-2", "flag-3"};
 	struct service_spec *spec = &parser->command->service;
+	const struct scheduler *sched;
 
-	for (size_t i = 0; i < sizeof(sched_flags) / sizeof(sched_flags[0]); i++) {
-		const struct sched_flag *known = &sched_flags[i];
+	for (unsigned int i = 0; i < SCHEDULER_FLAGS; i++)
+		if (!strcmp(name, general[i])) {
+			spec->flags |= SERVICE_SCHED1 << i;
+			return 0;
+		}
+	for (size_t n = 0; (sched = scheduler_at(n)); n++) {
+		uint32_t flag = scheduler_flag(sched, name);
 
-		if (strcmp(name, known->name))
+		if (!flag)
 			continue;
-		if (known->scheduler && strcmp(spec->scheduler, known->scheduler))
+		if (strcmp(spec->scheduler, sched->name))
 			return parser_fail(parser, "incompatible scheduler flag `%s'", name);
-		spec->flags |= known->flag;
+		spec->flags |= flag;
 		return 0;
 	}
 	return parser_fail(parser, "invalid scheduler flag `%s'", name);

@@ -6,6 +6,7 @@
  */
 #include "ctl/format.h"
 #include "ctl/text.h"
+#include "sched/schedulers.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -84,25 +85,18 @@ static void service_title(char buf[ENDPOINT_STRLEN + 8], bool numeric,
 
 const char *format_sched_flags(char buf[SCHED_FLAGS_STRLEN], const struct service_spec *spec)
 {
-	static const uint32_t bits[] = {SERVICE_SCHED1, SERVICE_SCHED2, SERVICE_SCHED3};
-	static const char *const plain[] = {"flag-1", "flag-2", "flag-3"};
-	static const char *const of_sh[] = {"sh-fallback", "sh-port", "flag-3"};
-	static const char *const of_mh[] = {"mh-fallback", "mh-port", "flag-3"};
-	static const char *const of_maglev[] = {"flag-1", "maglev-port", "flag-3"};
-	const char *const *names = plain;
+	static const char *const general[SCHEDULER_FLAGS] = {"flag-1", "flag-2", "flag-3"};
+	const struct scheduler *sched = scheduler_find(spec->scheduler);
 	size_t len = 0;
 
-	if (!strcmp(spec->scheduler, "sh"))
-		names = of_sh;
-	else if (!strcmp(spec->scheduler, "mh"))
-		names = of_mh;
-	else if (!strcmp(spec->scheduler, "maglev"))
-		names = of_maglev;
 	buf[0] = '\0';
-	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
-		if (spec->flags & bits[i])
+	for (unsigned int i = 0; i < SCHEDULER_FLAGS; i++) {
+		const char *own = sched ? sched->flags[i] : NULL;
+
+		if (spec->flags & SERVICE_SCHED1 << i)
 			len += (size_t)snprintf(buf + len, SCHED_FLAGS_STRLEN - len, "%s%s",
-						len ? "," : "", names[i]);
+						len ? "," : "", own ? own : general[i]);
+	}
 	return buf;
 }
 

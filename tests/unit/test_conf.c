@@ -80,8 +80,9 @@ static const struct {
 	 "t:2: unknown key 'sloppy_udp' (in director); did you mean 'sloppy_tcp'?"},
 	{"services = ( {\n conntrack = 1; } );",
 	 "t:2: unknown key 'conntrack' (in service, which has: name, protocol, address, port, "
-	 "fwmark, family, match, scheduler, method, tunnel, tunnel_port, tunnel_checksum, "
-	 "persistent, persistent_mask, one_packet, limit, slow_start, timeouts, ...)"},
+	 "fwmark, family, match, scheduler, scheduler_flags, method, tunnel, tunnel_port, "
+	 "tunnel_checksum, "
+	 "persistent, persistent_mask, one_packet, limit, ...)"},
 
 	/* timeouts of a service */
 	{SERVICE("port = 80; timeouts = {\n udp = 9; };"), "t:3: udp: the service has no udp"},
@@ -147,6 +148,19 @@ static const struct {
 	{SERVICE("port = 80; scheduler = \"nonsense\";"),
 	 "t:2: scheduler: 'nonsense' is unknown (known: rr wrr lc wlc lblc lblcr dh sh "
 	 "sed nq fo ovf mh twos p2c maglev wrr-smooth)"},
+	{SERVICE("port = 80;\nscheduler_flags = \"flag-1\";"),
+	 "t:3: scheduler_flags: 'flag-1' is no flag of wlc (known: none)"},
+	{SERVICE("port = 80; scheduler = \"sh\";\nscheduler_flags = \"sh-port, mh-port\";"),
+	 "t:3: scheduler_flags: 'mh-port' is no flag of sh (known: sh-fallback, sh-port)"},
+	{SERVICE("port = 80; scheduler = \"mh\"; scheduler_flags = \"mh-port,\";"),
+	 "t:2: scheduler_flags: '' is no flag of mh (known: mh-fallback, mh-port)"},
+	{SERVICE("port = 80; scheduler = \"sh\"; scheduler_flags = \"sh-port sh-fallback\";"),
+	 "t:2: scheduler_flags: 'sh-port sh-fallback' is no flag of sh (known: sh-fallback, "
+	 "sh-port)"},
+	{SERVICE("port = 80; scheduler = \"maglev\"; scheduler_flags = \"flag-1\";"),
+	 "t:2: scheduler_flags: 'flag-1' is no flag of maglev (known: maglev-port)"},
+	{SERVICE("port = 80; scheduler = \"sh\"; scheduler_flags = \"\";"),
+	 "t:2: scheduler_flags: is empty"},
 	{SERVICE("port = 80; tunnel = \"ipip\";"), "t:2: tunnel: needs method tun"},
 	{SERVICE("port = 80; tunnel_port = 9;"), "t:2: tunnel_port: needs method tun"},
 	{TUNNELS("tunnel = \"gre\";\ntunnel_port = 9;", ""),

@@ -4,6 +4,8 @@
  * checked against ipvsadm 1.31 of Debian.
  */
 #include "ctl/command.h"
+#include "ctl/format.h"
+#include "sched/schedulers.h"
 #include "tests/unit/lvs_build.h"
 
 #include <criterion/criterion.h>
@@ -223,6 +225,39 @@ Test(ctl_command, services)
 		     SERVICE_SCHED1 | SERVICE_SCHED2);
 	cr_assert_eq(good("-A -t 2001:db8::1 -p").service.key.af, AF_INET6);
 	cr_assert_eq(good("-L --sctp-service 10.0.0.1:9").service.key.protocol, IPPROTO_SCTP);
+}
+
+/* Of each scheduler, and only with it. */
+Test(ctl_command, flags_of_every_scheduler)
+{
+	const struct scheduler *sched, *other;
+	char line[128], buf[SCHED_FLAGS_STRLEN];
+
+	for (size_t n = 0; (sched = scheduler_at(n)); n++) {
+		snprintf(line, sizeof(line), "-A -t 10.0.0.1:1 -s %s -b flag-1,flag-3,flag-2",
+			 sched->name);
+		cr_assert_eq(good(line).service.flags,
+			     SERVICE_SCHED1 | SERVICE_SCHED2 | SERVICE_SCHED3);
+		for (unsigned int i = 0; i < SCHEDULER_FLAGS; i++) {
+			const char *name = sched->flags[i];
+			struct command command = {.kind = COMMAND_MAX};
+			struct error err;
+
+			if (!name)
+				continue;
+			for (size_t m = 0; (other = scheduler_at(m)); m++) {
+				snprintf(line, sizeof(line), "-A -t 10.0.0.1:1 -s %s -b %s",
+					 other->name, name);
+				if (other != sched) {
+					cr_assert(parse(line, &command, &err), "%s", line);
+					continue;
+				}
+				command = good(line);
+				cr_assert_eq(command.service.flags, SERVICE_SCHED1 << i);
+				cr_assert_str_eq(format_sched_flags(buf, &command.service), name);
+			}
+		}
+	}
 }
 
 Test(ctl_command, firewall_marks)

@@ -5,6 +5,7 @@
  */
 #include "conf/keys.h"
 #include "conf/manual.h"
+#include "sched/schedulers.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -70,6 +71,32 @@ Test(manual, names_every_key_in_its_group)
 	}
 	free(manual);
 	free(example);
+}
+
+/* In both manuals every scheduler has its line, and every flag its name. */
+Test(manual, names_every_scheduler)
+{
+	char *conf = expanded(fopen("docs/nfvs.conf.5.in", "r"));
+	char *adm = expanded(fopen("docs/nfvsadm.8", "r"));
+	char *list = expanded(fmemopen((char[]){"@SCHEDULERS@\n"}, 13, "r"));
+	const struct scheduler *sched;
+	char text[64];
+
+	cr_assert(strstr(conf, list));
+	cr_assert(strstr(adm, list), "docs/nfvsadm.8 has another list than:\n%s", list);
+	for (size_t n = 0; (sched = scheduler_at(n)); n++) {
+		snprintf(text, sizeof(text), n ? "\n.TP\n.B %.*s" : ".TP\n.B %.*s",
+			 (int)strcspn(sched->name, "-"), sched->name);
+		cr_expect(strstr(list, text), "%s", sched->name);
+		for (int i = 0; i < SCHEDULER_FLAGS; i++)
+			cr_expect(!sched->flags[i] ||
+					  strstr(key_find(GROUP_SERVICE, "scheduler_flags")->about,
+						 sched->flags[i]),
+				  "%s", sched->flags[i]);
+	}
+	free(conf);
+	free(adm);
+	free(list);
 }
 
 Test(manual, a_marker_of_no_group_is_refused)

@@ -3,6 +3,7 @@
  * conf/model.c and conf/conf.c: what a right file asks for arrives field by field, with the
  * defaults of what it does not say. From the top folder, as "make unit" runs it.
  */
+#include "sched/schedulers.h"
 #include "tests/unit/conf_texts.h"
 #include "tests/unit/lvs_build.h"
 
@@ -138,6 +139,36 @@ static void expect_match(const struct match *match, const char *addr, uint8_t pr
 	cr_assert_eq(match->protocol, protocol, "%s", addr);
 	cr_assert_eq(match->first, first, "%u", match->first);
 	cr_assert_eq(match->last, last, "%u", match->last);
+}
+
+Test(model, every_scheduler_with_its_flags)
+{
+	static const uint32_t bits[SCHEDULER_FLAGS] = {SERVICE_SCHED1, SERVICE_SCHED2,
+						       SERVICE_SCHED3};
+	const struct scheduler *sched;
+	char text[512], flags[64];
+
+	for (size_t n = 0; (sched = scheduler_at(n)); n++) {
+		uint32_t want = 0;
+		struct conf *conf;
+
+		flags[0] = '\0';
+		for (int i = 0; i < SCHEDULER_FLAGS; i++) {
+			if (!sched->flags[i])
+				continue;
+			want |= bits[i];
+			/* By its own name and by the general one. */
+			snprintf(flags + strlen(flags), sizeof(flags) - strlen(flags),
+				 "%s%s ,flag-%d", want == bits[i] ? "" : ", ", sched->flags[i],
+				 i + 1);
+		}
+		snprintf(text, sizeof(text), SERVICE("port = 80; scheduler = \"%s\"; %s%s%s"),
+			 sched->name, want ? "scheduler_flags = \"" : "", flags, want ? "\";" : "");
+		conf = parse(text);
+		cr_assert_str_eq(conf->services[0].spec.scheduler, sched->name);
+		cr_assert_eq(conf->services[0].spec.flags, want, "%s", text);
+		conf_free(conf);
+	}
 }
 
 Test(model, service_by_address_field_by_field)
