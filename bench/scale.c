@@ -6,96 +6,99 @@
  * process of its own, so that memory is counted from nothing. docs/performance.md explains it.
  */
 #include "bench/scale_build.h"
+#include "bench/scale_measure.h"
+#include "daemon/upkeep.h"
+#include "lvs/conns.h"
 
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ROUNDS	  5
-#define PACKETS	  500000u
-#define BATCH	  32u
-#define THOUSAND  1000u
-#define MILLION	  1000000u
-#define MANY	  10000u /* services */
-#define WORKERS	  2
-#define TURN_MS	  100
-#define TURN_LOOP 16 /* these three as daemon/upkeep.c has them */
-#define TURN_EACH 2048u
+#define ROUNDS	 5
+#define PACKETS	 500000u
+#define BATCH	 32u
+#define THOUSAND 1000u
+#define MILLION	 1000000u
+#define MANY	 10000u /* services */
+#define WORKERS	 2
+#define TURN_MS	 100 /* as upkeep_tick() wants it */
 
 static uint32_t connections_max = MILLION;
 
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec ts;
+/* What is done with a batch of packets. */
+enum how {
+	MADE,	/* nothing */
+	ALONE,	/* one after the other */
+	BATCHED /* as a worker does: each step for all of them */
+};
 
-	clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+/* How many of them were not forwarded. */
+static unsigned int batch_decide(struct direct *d, struct packet packets[BATCH], enum how how)
+{
+	struct sight sights[BATCH];
+	unsigned int lost = 0;
+
+	switch (how) {
+	case MADE:
+		__asm__ volatile("" : : "r"(packets) : "memory");
+		break;
+	case ALONE:
+		for (uint32_t i = 0; i < BATCH; i++)
+			lost += !direct_packet(d, &packets[i].pkt).mangled;
+		break;
+	case BATCHED:
+		for (uint32_t i = 0; i < BATCH; i++)
+			direct_look(d, &packets[i].pkt, &sights[i]);
+		for (uint32_t i = 0; i < BATCH; i++)
+			direct_fetch(&sights[i]);
+		for (uint32_t i = 0; i < BATCH; i++)
+			lost += !direct_decide(d, &packets[i].pkt, &sights[i]).mangled;
+		break;
+	}
+	return lost;
 }
 
-static uint64_t cpu_ns(void)
-{
-	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t len)
-{
-	qsort(values, len, sizeof(*values), by_value);
-	return values[len / 2];
-}
-
-static uint32_t random_below(uint64_t *state, uint32_t n)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return (uint32_t)(*state >> 32) % n;
-}
-
-/* ns a packet of random connections, both directions; with @decide false, only to make packets. */
+/* ns a packet of random connections, both directions. */
 static double packets_round(struct world *world, struct direct *d, uint32_t connections,
-			    bool decide, uint64_t *random)
+			    enum how how, uint64_t *random)
 {
-	uint64_t begin = cpu_ns(), lost = 0;
+	struct packet packets[BATCH];
+	uint64_t begin = cpu_ns();
+	unsigned int lost = 0;
 
 	for (uint32_t done = 0; done < PACKETS; done += BATCH) {
 		rcu_read_lock();
-		for (uint32_t i = 0; i < BATCH; i++) {
-			uint32_t n = random_below(random, connections);
-			struct packet packet;
-
-			world_packet(world, &packet, n, i % 2 ? PKT_OUT : PKT_IN, PKT_ACK);
-			if (decide)
-				lost += !direct_packet(d, &packet.pkt).mangled;
-			else
-				__asm__ volatile("" : : "r"(&packet) : "memory");
-		}
+		for (uint32_t i = 0; i < BATCH; i++)
+			world_packet(world, &packets[i], random_below(random, connections),
+				     i % 2 ? PKT_OUT : PKT_IN, PKT_ACK);
+		lost += batch_decide(d, packets, how);
 		rcu_read_unlock();
 	}
 	if (lost) {
-		fprintf(stderr, "%lu packets were not forwarded\n", (unsigned long)lost);
+		fprintf(stderr, "%u packets were not forwarded\n", lost);
 		exit(EXIT_FAILURE);
 	}
 	return (double)(cpu_ns() - begin) / PACKETS;
 }
 
-static double packets_median(struct world *world, struct direct *d, uint32_t connections)
-{
-	uint64_t random = 88172645463325252ull;
-	double rounds[ROUNDS];
+/* Medians of both ways, whose rounds take turns, so that the machine's other work meets both. */
+struct packets_cost {
+	double batched, alone;
+};
 
-	packets_round(world, d, connections, true, &random);
+static struct packets_cost packets_cost(struct world *world, struct direct *d, uint32_t connections)
+{
+	double rounds[BATCHED + 1][ROUNDS];
+	uint64_t random = 88172645463325252ull;
+
+	packets_round(world, d, connections, BATCHED, &random);
 	for (int i = 0; i < ROUNDS; i++)
-		rounds[i] = packets_round(world, d, connections, true, &random) -
-			    packets_round(world, d, connections, false, &random);
-	return median(rounds, ROUNDS);
+		for (enum how how = MADE; how <= BATCHED; how++)
+			rounds[how][i] = packets_round(world, d, connections, how, &random) -
+					 (how == MADE ? 0 : rounds[MADE][i]);
+	return (struct packets_cost){median(rounds[BATCHED], ROUNDS),
+				     median(rounds[ALONE], ROUNDS)};
 }
 
 /* Established connections number @from .. @to; ns of CPU for each SYN. */
@@ -127,15 +130,27 @@ static void lookups(uint32_t services)
 {
 	struct world *world = world_new(services, SERVERS_EACH, AF_INET, FORWARD_NAT);
 	struct direct d = world_direct(world);
+	struct packets_cost cost;
+	struct conns_memory memory;
 	uint32_t have = 0;
 
+	printf("%u services of %u servers; ns of CPU time:\n"
+	       "  connections  a packet, in batches of %u  alone  a new connection  "
+	       "MB  a bare access to it  in huge pages\n",
+	       services, SERVERS_EACH, BATCH);
 	for (uint32_t n = THOUSAND; n <= connections_max; n *= n == THOUSAND ? 100 : 10) {
 		double fresh = establish(world, &d, have, n);
+		size_t bytes;
 
 		have = n;
-		printf("%8u services %9u connections %7.0f ns/packet %7.0f ns/new connection\n",
-		       services, n, packets_median(world, &d, n), fresh);
+		memory = conns_memory(world->conns);
+		bytes = memory.connections + memory.hashes;
+		cost = packets_cost(world, &d, n);
+		printf("  %11u  %27.0f  %5.0f  %16.0f  %4.0f  %19.0f  %13.0f\n", n, cost.batched,
+		       cost.alone, fresh, (double)bytes / 1e6, access_ns(bytes, false),
+		       access_ns(bytes, true));
 	}
+	world_direct_free(&d);
 	world_free(world);
 }
 
@@ -176,28 +191,23 @@ static void find_services(void)
 	}
 }
 
-static size_t resident(void)
-{
-	FILE *file = fopen("/proc/self/statm", "r");
-	unsigned long pages = 0;
-
-	if (!file || fscanf(file, "%*u %lu", &pages) != 1)
-		exit(EXIT_FAILURE);
-	fclose(file);
-	return pages * (size_t)sysconf(_SC_PAGESIZE);
-}
-
 static void memory(uint8_t af, enum forward_method method, const char *name)
 {
+	size_t before = resident();
 	struct world *world = world_new(1, SERVERS_EACH, af, method);
 	struct direct d = world_direct(world);
-	size_t before = resident();
+	const double n = connections_max;
+	struct conns_memory memory;
 
 	for (uint32_t i = 0; i < connections_max; i++)
 		world_add(world, &d, i);
 	world_settle(world);
-	printf("%s %9u connections %6.1f bytes each\n", name, connections_max,
-	       (double)(resident() - before) / connections_max);
+	memory = conns_memory(world->conns);
+	printf("%s %9.0f connections: %5.1f bytes each in memory; %5.1f for the connection, %4.1f "
+	       "for its places in two hashes, %3.1f its share of timers and the rest\n",
+	       name, n, (double)(resident() - before) / n, (double)memory.connections / n,
+	       (double)memory.hashes / n, (double)memory.fixed / n);
+	world_direct_free(&d);
 	world_free(world);
 }
 
@@ -285,8 +295,8 @@ static uint64_t expire_all(struct conns *conns, uint64_t now, uint64_t *cpu_turn
 	while (conns_count(conns)) {
 		uint64_t begin = clock_ns(CLOCK_MONOTONIC), cpu = cpu_ns();
 
-		for (int i = 0; i < TURN_LOOP; i++)
-			if (!conns_expire(conns, now, TURN_EACH))
+		for (unsigned int i = 0; i < UPKEEP_PORTIONS; i++)
+			if (!conns_expire(conns, now, UPKEEP_PORTION))
 				break;
 		longest(cpu_turn, cpu_ns() - cpu);
 		longest(&turn, clock_ns(CLOCK_MONOTONIC) - begin);

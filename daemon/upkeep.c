@@ -8,8 +8,7 @@
 #include "daemon/deciding.h"
 #include "daemon/system.h"
 
-#define EXPIRE_BATCH 2048u /* connections ended before the event loop has its turn again */
-#define MINUTE_MS    60000u
+#define MINUTE_MS 60000u
 
 static void upkeep_minute(struct upkeep *upkeep, uint64_t now)
 {
@@ -46,8 +45,8 @@ void upkeep_tick(struct upkeep *upkeep)
 	struct deciding *deciding = director_deciding(director);
 	uint64_t now = director_now();
 
-	for (int round = 0; round < 16; round++)
-		if (!conns_expire(director_conns(director), now, EXPIRE_BATCH))
+	for (unsigned int round = 0; round < UPKEEP_PORTIONS; round++)
+		if (!conns_expire(director_conns(director), now, UPKEEP_PORTION))
 			break;
 	upkeep_estimate(upkeep, now);
 	services_rise(director_services(director), now);

@@ -13,6 +13,11 @@ struct upkeep {
 	uint64_t next_minute, next_estimate; /* ms */
 };
 
+/* What ends in one turn at most: so many connections without leaving RCU, so many times. The rest
+ * waits for the next turn. */
+#define UPKEEP_PORTION	2048u
+#define UPKEEP_PORTIONS 16u
+
 /* To be called about every 100 ms. Control thread. */
 void upkeep_tick(struct upkeep *upkeep);
 

@@ -93,11 +93,25 @@ static void gather(struct worker *worker, int received)
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
 }
 
+/* The packets of a batch, each step for all of them before the next one: see direct_look(). */
+static void worker_decide(struct worker *worker, unsigned int n)
+{
+	struct sight sights[QUEUE_BATCH];
+	struct verdict verdict;
+
+	for (unsigned int i = 0; i < n; i++)
+		direct_look(&worker->direct, queue_pkt(worker->queue, i), &sights[i]);
+	for (unsigned int i = 0; i < n; i++)
+		direct_fetch(&sights[i]);
+	for (unsigned int i = 0; i < n; i++) {
+		verdict = direct_decide(&worker->direct, queue_pkt(worker->queue, i), &sights[i]);
+		queue_verdict(worker->queue, i, &verdict, &worker->stats);
+	}
+}
+
 static void *worker_run(void *data)
 {
 	struct worker *worker = data;
-	struct direct *direct = &worker->direct;
-	struct verdict verdict;
 	char name[16];
 	int n;
 
@@ -110,12 +124,9 @@ static void *worker_run(void *data)
 		n = queue_receive(worker->queue, &worker->stats);
 		if (n <= 0)
 			continue;
-		direct->now = director_now();
+		worker->direct.now = director_now();
 		rcu_read_lock();
-		for (int i = 0; i < n; i++) {
-			verdict = direct_packet(direct, queue_pkt(worker->queue, (unsigned int)i));
-			queue_verdict(worker->queue, (unsigned int)i, &verdict, &worker->stats);
-		}
+		worker_decide(worker, (unsigned int)n);
 		rcu_read_unlock();
 		sender_flush(worker->sender, &worker->outbox, worker->router, &worker->stats);
 		queue_flush(worker->queue, &worker->stats);

@@ -67,8 +67,8 @@ struct conn {
 	};
 	__be16 lport;		 /* with CONN_LOCAL: the local endpoint's */
 	_Atomic uint8_t in_pkts; /* from the client, 255 and more being one: lvs/defence.h */
-	/* Of the client, the virtual one, with CONN_LOCAL the local one: 4 or 16 bytes each, see
-	 * conn_client(). The server's is dest->addr. */
+	/* Of the client and the virtual one: 4 or 16 bytes each, see conn_client(). With CONN_LOCAL
+	 * then the local one: 4 bytes, or where the 16 are. The server's is dest->addr. */
 	__be32 addrs[];
 };
 
@@ -77,7 +77,10 @@ struct conn {
 #define CONN_SIZE4 128u
 _Static_assert(offsetof(struct conn, method) == 63, "the first cache line has changed");
 _Static_assert(offsetof(struct conn, addrs) + 3 * 4 <= CONN_SIZE4, "IPv4 takes too much memory");
-_Static_assert(offsetof(struct conn, addrs) + 2 * 16 <= 152, "IPv6 takes too much memory");
+#define CONN_SIZE6	 (offsetof(struct conn, addrs) + 2 * sizeof(union addr))
+#define CONN_SIZE6_LOCAL (CONN_SIZE6 + sizeof(union addr *))
+_Static_assert(CONN_SIZE6_LOCAL <= 152 && CONN_SIZE6 % _Alignof(union addr *) == 0,
+	       "IPv6 takes too much memory");
 
 static inline union addr conn_addr(const struct conn *conn, unsigned int i)
 {
@@ -100,10 +103,16 @@ static inline union addr conn_virtual(const struct conn *conn)
 	return conn_addr(conn, 1);
 }
 
-/* Whom the server of a FULLNAT connection (CONN_LOCAL) takes for its client. */
+/* Whom the server of a FULLNAT connection (CONN_LOCAL) takes for its client: one of a few of our
+ * own, which are elsewhere if they are large. */
 static inline union addr conn_local(const struct conn *conn)
 {
-	return conn_addr(conn, 2);
+	const union addr *addr;
+
+	if (conn->af != AF_INET6)
+		return conn_addr(conn, 2);
+	memcpy(&addr, &conn->addrs[8], sizeof(addr));
+	return *addr;
 }
 
 /* How many connections a template chose for; 0 if it is none. */
@@ -133,8 +142,8 @@ struct conn *conn_find(const struct conns *conns, const struct flow *flow, enum 
 /* A template by its key, or NULL. Any thread, RCU. */
 struct conn *conn_find_template(const struct conns *conns, const struct template_key *key);
 
-/* From where FULLNAT connections get their local endpoints; NULL: from nowhere. Borrowed. Before
- * any worker runs. */
+/* From where FULLNAT connections get their local endpoints; NULL: from nowhere. Borrowed until
+ * conns_free(). Before any worker runs. */
 void conns_set_locals(struct conns *conns, const struct locals *locals);
 
 /*

@@ -187,7 +187,6 @@ static void conns_destroy(struct conns *conns)
 
 struct conns *conns_new(uint64_t seed, uint64_t now)
 {
-	const size_t head = offsetof(struct conn, addrs);
 	struct conns *conns = aligned_alloc(_Alignof(struct conns), sizeof(*conns));
 
 	if (!conns)
@@ -199,8 +198,8 @@ struct conns *conns_new(uint64_t seed, uint64_t now)
 	conns->out = table_new();
 	conns->wheel = wheel_new(now);
 	conns->slabs[CONN_SLAB4] = slab_new(CONN_SIZE4, CONN_SIZE4);
-	conns->slabs[CONN_SLAB6] = slab_new(head + 2 * sizeof(union addr), 16);
-	conns->slabs[CONN_SLAB6_LOCAL] = slab_new(head + 3 * sizeof(union addr), 16);
+	conns->slabs[CONN_SLAB6] = slab_new(CONN_SIZE6, 16);
+	conns->slabs[CONN_SLAB6_LOCAL] = slab_new(CONN_SIZE6_LOCAL, 8);
 	if (conns->in && conns->out && conns->wheel && conns->slabs[CONN_SLAB4] &&
 	    conns->slabs[CONN_SLAB6] && conns->slabs[CONN_SLAB6_LOCAL])
 		return conns;
@@ -294,19 +293,25 @@ void conns_set_locals(struct conns *conns, const struct locals *locals)
 	conns->locals = locals;
 }
 
+static void conn_set_local(struct conn *conn, const union addr *addr)
+{
+	if (conn->af == AF_INET6)
+		memcpy(&conn->addrs[8], &addr, sizeof(addr));
+	else
+		conn->addrs[2] = addr->ip;
+}
+
 static int local_add(struct conns *conns, struct conn *conn, uint64_t now)
 {
 	uint64_t tries = locals_count(conns->locals, conn->af), n;
 	struct cds_lfht_node *node;
 	struct conn_key key;
-	union addr addr;
 
 	if (now < atomic_load_explicit(&conn->dest->local_full, memory_order_relaxed))
 		return -EADDRNOTAVAIL;
 	while (tries--) {
 		n = atomic_fetch_add_explicit(&conns->local_next, 1, memory_order_relaxed);
-		locals_get(conns->locals, conn->af, n, &addr, &conn->lport);
-		conn_set_addr(conn, 2, &addr);
+		conn_set_local(conn, locals_get(conns->locals, conn->af, n, &conn->lport));
 		RCU_PUBLISHED(conn);
 		key = key_out(conn);
 		node = cds_lfht_add_unique(conns->out, key_hash(conns, &key), match_out, &key,
@@ -370,11 +375,12 @@ struct wheel *conns_wheel(const struct conns *conns)
 	return conns->wheel;
 }
 
-/* A power of two, so that between 3/4 and 3/2 connections share a bucket after growing. They may
- * become few before memory is returned: what comes and goes is not worth it. */
+/* A power of two, so that between 7/8 and 7/4 connections share a bucket after growing: the buckets
+ * of both hashes take 37 bytes a connection at most. They may become few before memory is returned:
+ * what comes and goes is not worth it. */
 static unsigned long buckets_for(uint64_t count, unsigned long buckets)
 {
-	while (count > buckets + buckets / 2)
+	while (count > 2 * buckets - buckets / 4)
 		buckets *= 2;
 	if (count < buckets / 8)
 		while (count < buckets / 2 && buckets > BUCKETS_MIN)
@@ -457,6 +463,16 @@ void conns_walk_at(const struct conns *conns, struct conns_walk *walk, uint64_t 
 	}
 	if (walk->slab < CONN_SLABS)
 		walk->at = slab_place(conns->slabs[walk->slab], random);
+}
+
+struct conns_memory conns_memory(const struct conns *conns)
+{
+	struct conns_memory memory = {.hashes = 2 * conns->buckets * sizeof(struct cds_lfht_node),
+				      .fixed = sizeof(*conns) + wheel_bytes(conns->wheel)};
+
+	for (unsigned int i = 0; i < CONN_SLABS; i++)
+		memory.connections += slab_bytes(conns->slabs[i]);
+	return memory;
 }
 
 uint64_t conns_count(const struct conns *conns)

@@ -39,6 +39,15 @@ struct wheel *conns_wheel(const struct conns *conns);
  * does it, which nobody waits for. Control thread. */
 void conns_fit(struct conns *conns);
 
+/* Bytes of address space: what the connections lie in, the buckets of both hashes (as they are to
+ * be, if they are being resized), and the rest, timers above all, which does not grow. Control
+ * thread. */
+struct conns_memory {
+	size_t connections, hashes, fixed;
+};
+
+struct conns_memory conns_memory(const struct conns *conns);
+
 /* The next of all connections and templates in memory that are or were in the table; NULL after the
  * last. To begin, *@walk is all zero. Any thread under RCU. */
 struct conn *conns_next(const struct conns *conns, struct conns_walk *walk);

@@ -9,6 +9,7 @@
 #include "lvs/forward.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * IPVS's hysteresis (lvs-semantics, section 4): overloaded from the upper threshold on, until the
@@ -55,10 +56,11 @@ static void dest_judge(struct dest *dest)
 
 struct dest *dest_new(const struct dest_spec *spec, const struct service_key *vs)
 {
-	struct dest *dest = calloc(1, sizeof(*dest));
+	struct dest *dest = aligned_alloc(_Alignof(struct dest), sizeof(*dest));
 
 	if (!dest)
 		return NULL;
+	memset(dest, 0, sizeof(*dest));
 	CDS_INIT_LIST_HEAD(&dest->list);
 	CDS_INIT_LIST_HEAD(&dest->pool);
 	CDS_INIT_LIST_HEAD(&dest->known);

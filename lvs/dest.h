@@ -27,30 +27,33 @@ struct service;
  * server is added again meanwhile.
  */
 struct dest {
-	struct cds_list_head list;     /* in service->dests or trash; service->lock */
-	struct cds_list_head known;    /* in services.c's index while it is in a service */
-	struct cds_list_head pool;     /* in service->pool, or in none; service->lock */
-	_Atomic(struct service *) svc; /* NULL in the trash; under RCU */
-	/* set when made, then constant */
-	uint8_t af;
-	__be16 port;
+	/* first cache line, which each packet reads: set when made, then constant */
 	union addr addr;
-	/* changed by the control thread, read by workers */
+	__be16 port;
+	uint8_t af;
+	/* changed by the control thread */
+	_Atomic uint8_t near_prefix;   /* length of the prefix of its network, if it is ours too */
+	_Atomic(struct service *) svc; /* NULL in the trash; under RCU */
 	const struct forward *_Atomic forward;
-	_Atomic int32_t weight; /* see dest_weight() */
-	_Atomic uint32_t upper, lower, limit;
-	_Atomic uint8_t near_prefix; /* length of the prefix of its network, if it is ours too */
-	_Atomic uint32_t tunnel;     /* see dest_tunnel() */
-	_Atomic uint32_t flags;	     /* DEST_* */
-	/* changed by workers */
-	_Atomic uint32_t total, active; /* connections: all, and those of them that are active */
-	_Atomic uint32_t persistent;	/* templates */
-	_Atomic uint32_t refs;		/* one for the list or trash, one a conn */
-	struct traffic traffic;
-	struct route_entry *_Atomic route; /* lvs/route.c's; under RCU */
+	_Atomic int32_t weight;	 /* see dest_weight() */
+	_Atomic uint32_t tunnel; /* see dest_tunnel() */
+	/* changed by workers, rarely */
+	_Atomic uint32_t flags;		   /* DEST_* */
 	_Atomic uint32_t pmtu;		   /* bytes, learned from a router; 0: none */
-	_Atomic uint64_t pmtu_until;	   /* ms */
-	_Atomic uint8_t near;		   /* NAT: has had a client in its own network, NEAR_* */
+	struct route_entry *_Atomic route; /* lvs/route.c's; under RCU */
+	/* second cache line, which each packet changes */
+	_Alignas(64) _Atomic uint32_t total; /* connections: all of them, */
+	_Atomic uint32_t active;	     /* and those that are active */
+	_Atomic uint32_t persistent;	     /* templates */
+	_Atomic uint32_t refs;		     /* one for the list or trash, one a conn */
+	struct traffic traffic;
+	/* of new connections, of errors, and of the control thread */
+	struct cds_list_head list;  /* in service->dests or trash; service->lock */
+	struct cds_list_head known; /* in services.c's index while it is in a service */
+	struct cds_list_head pool;  /* in service->pool, or in none; service->lock */
+	_Atomic uint32_t upper, lower, limit;
+	_Atomic uint8_t near;	     /* NAT: has had a client in its own network, NEAR_* */
+	_Atomic uint64_t pmtu_until; /* ms */
 	_Atomic uint64_t local_full; /* FULLNAT: ms, until when no local endpoint is looked for */
 	int64_t credit;		     /* the scheduler's, of wrr-smooth; service->lock */
 	int32_t last_weight; /* the last full_weight that was not 0, for mh; service->lock */
@@ -69,6 +72,10 @@ struct dest {
 	uint64_t idle_since;	       /* ms; in the trash without references since */
 	struct rcu_head rcu;
 };
+
+_Static_assert(offsetof(struct dest, route) + sizeof(void *) <= 64 &&
+		       offsetof(struct dest, traffic) + offsetof(struct traffic, turn) <= 128,
+	       "a packet touches more than two cache lines of its server");
 
 /* Over a threshold, or at its limit: nothing new. */
 static inline bool dest_overloaded(const struct dest *dest)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The packet decision: parse, find the connection, else schedule one, advance its state, forward,
- * verdict. Every packet of every worker goes through direct_packet(); it takes no lock
+ * verdict. Every packet of every worker goes through direct_decide(); it takes no lock
  * but those of one connection or one service, allocates nothing but a connection, and asks the
  * kernel nothing but, once a second, the way to a server. What is not ours passes on unchanged, as
  * IPVS lets it; each packet that is dropped or passed is counted under its reason.
@@ -104,6 +104,7 @@ static struct conn *conn_begin(struct direct *d, struct pkt *pkt, const struct f
 	}
 	switch (conn_schedule(d, svc, flow, pkt, &conn)) {
 	case SCHEDULED:
+		d->begun++;
 		return conn;
 	case SCHEDULED_IGNORED:
 		*verdict = verdict_pass(d, REASON_NO_CONN);
@@ -160,7 +161,7 @@ static struct verdict direct_new(struct direct *d, struct pkt *pkt)
  * of servers (which IPVS looks for first, too), and in prerouting arrives what FULLNAT servers send
  * to our addresses. Sets pkt->dir.
  */
-static struct conn *conn_of(struct direct *d, struct pkt *pkt, const struct flow *flow)
+static struct conn *conn_of(const struct direct *d, struct pkt *pkt, const struct flow *flow)
 {
 	struct conn *conn = conn_find(d->conns, flow, pkt->dir);
 
@@ -242,18 +243,50 @@ static struct verdict direct_anew(struct direct *d, struct conn *old, struct pkt
 	return verdict;
 }
 
-struct verdict direct_packet(struct direct *d, struct pkt *pkt)
+void direct_look(const struct direct *d, struct pkt *pkt, struct sight *sight)
 {
-	enum reason reason = pkt_parse(pkt);
+	*sight = (struct sight){.reason = pkt_parse(pkt), .dir = pkt->dir, .begun = d->begun};
+	if (!sight->reason && proto_find(pkt->flow.protocol))
+		sight->conn = conn_of(d, pkt, &pkt->flow);
+}
+
+void direct_fetch(const struct sight *sight)
+{
+	const struct service *svc;
+	const struct dest *dest;
+
+	if (!sight->conn)
+		return;
+	dest = sight->conn->dest;
+	__builtin_prefetch(&dest->traffic, 1);
+	svc = atomic_load_explicit(&dest->svc, memory_order_relaxed);
+	if (svc)
+		__builtin_prefetch(&svc->traffic, 1);
+}
+
+/* What was seen may have ended since, or have begun: by an earlier packet of the same batch. */
+static struct conn *conn_seen(struct direct *d, struct pkt *pkt, const struct sight *sight)
+{
+	struct conn *conn = sight->conn;
+
+	if (conn ? !(atomic_load_explicit(&conn->flags, memory_order_relaxed) & CONN_DEAD)
+		 : sight->begun == d->begun)
+		return conn;
+	pkt->dir = sight->dir;
+	return conn_of(d, pkt, &pkt->flow);
+}
+
+struct verdict direct_decide(struct direct *d, struct pkt *pkt, const struct sight *sight)
+{
 	struct conn *conn;
 
-	if (reason)
-		return verdict_unreadable(d, reason);
+	if (sight->reason)
+		return verdict_unreadable(d, sight->reason);
 	if (!proto_find(pkt->flow.protocol))
 		return direct_icmp(d, pkt);
 	if (pkt->gso && pkt->flow.protocol != IPPROTO_TCP)
 		return (struct verdict){.action = VERDICT_SEGMENT};
-	conn = conn_of(d, pkt, &pkt->flow);
+	conn = conn_seen(d, pkt, sight);
 	if (!conn)
 		return direct_new(d, pkt);
 	if (conn_revived(conn, pkt) || conn_outdated(d, conn, pkt))
@@ -263,4 +296,12 @@ struct verdict direct_packet(struct direct *d, struct pkt *pkt)
 	if (conn_orphaned(conn, pkt))
 		return verdict_drop(d, REASON_SERVER_GONE);
 	return conn_forward(d, conn, pkt);
+}
+
+struct verdict direct_packet(struct direct *d, struct pkt *pkt)
+{
+	struct sight sight;
+
+	direct_look(d, pkt, &sight);
+	return direct_decide(d, pkt, &sight);
 }

@@ -23,6 +23,7 @@ struct direct {
 	uint32_t mark_mask;    /* the bits of the packet mark that nfvs owns: see lvs/verdict.h */
 	uint32_t seed;	       /* of the source ports of tunnels */
 	uint64_t now;	       /* ms, monotonic; set once a batch */
+	uint32_t begun;	       /* so many connections, for direct_decide() */
 };
 
 /* Stand-ins for a server where there is none and cache_bypass is on: a destination without address
@@ -31,7 +32,26 @@ struct bypass {
 	struct dest *v4, *v6;
 };
 
-/* Every packet of every worker goes through here. Caller holds the RCU read lock. */
+/* What is known of a packet before its turn. */
+struct sight {
+	enum reason reason; /* why it cannot be read */
+	enum pkt_dir dir;   /* as it was before */
+	uint32_t begun;	    /* d->begun */
+	struct conn *conn;  /* NULL: none, or not looked for */
+};
+
+/*
+ * A packet, in three steps: reads it and looks for its connection; asks for the memory that the
+ * third will want; decides. Every packet of every worker goes through all of them. With many
+ * connections each step waits for memory, so a worker takes a whole batch through one step and then
+ * through the next: the waiting of its packets overlaps. Caller holds the RCU read lock from the
+ * first to the last, and what a packet changes, those after it see.
+ */
+void direct_look(const struct direct *d, struct pkt *pkt, struct sight *sight);
+void direct_fetch(const struct sight *sight);
+struct verdict direct_decide(struct direct *d, struct pkt *pkt, const struct sight *sight);
+
+/* All steps of a lone packet. */
 struct verdict direct_packet(struct direct *d, struct pkt *pkt);
 
 /* What becomes of a flow. */

@@ -63,13 +63,13 @@ uint64_t locals_count(const struct locals *locals, uint8_t af)
 }
 
 /* Neighbours in the row are of different addresses: what follows each other goes to all of them. */
-void locals_get(const struct locals *locals, uint8_t af, uint64_t n, union addr *addr, __be16 *port)
+const union addr *locals_get(const struct locals *locals, uint8_t af, uint64_t n, __be16 *port)
 {
 	const struct row *row = row_of(locals, af);
 	uint64_t ports = (uint64_t)(locals->last - locals->first + 1);
 
-	*addr = row->addrs[n % row->len];
 	*port = htons((uint16_t)(locals->first + n / row->len % ports));
+	return &row->addrs[n % row->len];
 }
 
 bool locals_has(const struct locals *locals, uint8_t af, const union addr *addr)

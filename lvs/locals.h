@@ -25,9 +25,9 @@ void locals_free(struct locals *locals);
 /* How many endpoints the family has; 0 also if @locals is NULL. */
 uint64_t locals_count(const struct locals *locals, uint8_t af);
 
-/* Endpoint number @n, modulo their count, which must not be 0. */
-void locals_get(const struct locals *locals, uint8_t af, uint64_t n, union addr *addr,
-		__be16 *port);
+/* The address of endpoint number @n, modulo their count, which must not be 0; in *@port its port.
+ * Owned by @locals. */
+const union addr *locals_get(const struct locals *locals, uint8_t af, uint64_t n, __be16 *port);
 
 /* Is this one of the addresses? */
 bool locals_has(const struct locals *locals, uint8_t af, const union addr *addr);

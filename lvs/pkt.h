@@ -64,7 +64,7 @@ struct pkt {
 	uint32_t mark;	  /* packet mark, host order */
 	uint32_t ifindex; /* the interface that it came in by; 0: none */
 	enum pkt_hook hook;
-	enum pkt_dir dir;  /* as the hook lets expect; direct_packet() knows better */
+	enum pkt_dir dir;  /* as the hook lets expect; direct_look() knows better */
 	bool csum_partial; /* the L4 checksum holds only the pseudo-header sum (CHECKSUM_PARTIAL);
 			    * of SCTP: nothing */
 	bool gso;	   /* a super-packet; the kernel cuts it later and sums each part anew */

@@ -24,8 +24,9 @@ struct service {
 	_Atomic uint32_t netmask; /* see struct service_spec */
 	const struct persistence_engine *_Atomic engine;
 	_Atomic uint32_t limit;		/* connections at most; 0: no limit */
-	_Atomic bool has_timeouts;	/* some of these are not 0 */
 	struct proto_timeouts timeouts; /* 0: as all have it */
+	/* a cache line that each packet wants */
+	_Alignas(64) _Atomic bool has_timeouts; /* some of them are not 0 */
 	struct traffic traffic;
 	/* under lock */
 	pthread_spinlock_t lock;

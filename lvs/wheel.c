@@ -58,6 +58,11 @@ void wheel_free(struct wheel *wheel)
 	free(wheel);
 }
 
+size_t wheel_bytes(const struct wheel *wheel)
+{
+	return sizeof(*wheel);
+}
+
 void wheel_add(struct wheel *wheel, struct wheel_entry *entry, uint64_t when)
 {
 	uint64_t filed = atomic_load_explicit(&entry->slot_time, memory_order_relaxed);

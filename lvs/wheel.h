@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -23,6 +24,9 @@ struct wheel;
 
 struct wheel *wheel_new(uint64_t now);
 void wheel_free(struct wheel *wheel);
+
+/* Bytes that it takes, with no entry or with many. Any thread. */
+size_t wheel_bytes(const struct wheel *wheel);
 
 /* Files @entry to come up at @when (ms) or soon after, unless it is filed earlier. Any thread. */
 void wheel_add(struct wheel *wheel, struct wheel_entry *entry, uint64_t when);
