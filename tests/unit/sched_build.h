@@ -5,13 +5,15 @@
 /*
  * What the tests of schedulers share: a service with servers A .. H, and scripts. A script is
  * words:
- * "+A1" adds server A with weight 1, "-A" deletes it, "=A5" edits its weight, "!A" makes it
- * overloaded or no longer so; a lone letter is the server that must be chosen now, a lone "-"
- * nobody. The nth choice of a script is for the nth flow.
+ * "+A1" adds server A with weight 1 ("+A1x4": and an upper threshold of 4), "-A" deletes it, "=A5"
+ * edits it, "!A" makes it overloaded or no longer so, "#A9" says that 9 slots of the table are its
+ * own; a lone letter is the server that must be chosen now, a lone "-" nobody. The nth choice of a
+ * script is for the nth flow.
  */
 
 #include "lvs/settings.h"
 #include "sched/schedulers.h"
+#include "sched/slots.h"
 #include "tests/unit/lvs_build.h"
 
 #include <criterion/criterion.h>
@@ -75,18 +77,30 @@ static inline struct dest_spec server_spec(int index, int32_t weight)
 	return spec;
 }
 
-static inline void server_add(int index, int32_t weight)
+static inline void server_add_upper(int index, int32_t weight, uint32_t upper)
 {
 	struct dest_spec spec = server_spec(index, weight);
 
+	spec.upper = upper;
 	cr_assert_eq(service_dest_add(lab.services, lab.svc, &spec, &lab.servers[index]), 0);
+}
+
+static inline void server_add(int index, int32_t weight)
+{
+	server_add_upper(index, weight, 0);
+}
+
+static inline void server_edit_upper(int index, int32_t weight, uint32_t upper)
+{
+	struct dest_spec spec = server_spec(index, weight);
+
+	spec.upper = upper;
+	cr_assert_eq(service_dest_edit(lab.svc, &spec, &lab.servers[index]), 0);
 }
 
 static inline void server_edit(int index, int32_t weight)
 {
-	struct dest_spec spec = server_spec(index, weight);
-
-	cr_assert_eq(service_dest_edit(lab.svc, &spec, &lab.servers[index]), 0);
+	server_edit_upper(index, weight, 0);
 }
 
 static inline void server_del(int index)
@@ -104,6 +118,17 @@ static inline void server_load(int index, uint32_t active, uint32_t inactive)
 {
 	atomic_store(&lab.servers[index]->active, active);
 	atomic_store(&lab.servers[index]->total, active + inactive);
+}
+
+/* How many slots of its table are this server's; NULL: nobody's. */
+static inline uint32_t slots_owned(const struct dest *dest)
+{
+	const struct slots *slots = ((struct slots_state *)lab.svc->sched_state)->slots;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < slots->len; i++)
+		count += slots->at[i] == dest;
+	return count;
 }
 
 static inline char letter(const struct dest *dest)
@@ -156,14 +181,19 @@ struct script {
 /* One word of a script that is no choice. */
 static inline void script_change(const char *word)
 {
+	uint32_t upper = 0;
 	int32_t weight = 0;
 	char server;
 
-	cr_assert_geq(sscanf(word + 1, "%c%d", &server, &weight), 1, "bad word %s", word);
+	cr_assert_geq(sscanf(word + 1, "%c%dx%u", &server, &weight, &upper), 1, "bad word %s",
+		      word);
 	if (word[0] == '+')
-		server_add(server - 'A', weight);
+		server_add_upper(server - 'A', weight, upper);
 	else if (word[0] == '=')
-		server_edit(server - 'A', weight);
+		server_edit_upper(server - 'A', weight, upper);
+	else if (word[0] == '#')
+		cr_assert_eq(slots_owned(lab.servers[server - 'A']), (uint32_t)weight, "%s: %u",
+			     word, slots_owned(lab.servers[server - 'A']));
 	else if (word[0] == '-')
 		server_del(server - 'A');
 	else if (word[0] == '!')

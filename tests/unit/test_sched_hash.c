@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sched/hash.c, slots.c, dh.c, sh.c, mh.c, maglev.c: those that look at addresses. */
 #include "sched/hash.h"
-#include "sched/slots.h"
 #include "tests/unit/sched_build.h"
 
 #define MH     4093u
@@ -9,53 +8,11 @@
 
 TestSuite(sched_hash, .init = lab_open, .fini = lab_close, .timeout = 60);
 
-struct row {
-	struct script script;
-	struct flow (*flow)(unsigned int n);
-	uint32_t flags;
-};
-
-static void rows_run(const struct row *rows, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		script_run(&rows[i].script, rows[i].flow, rows[i].flags);
-}
-
-/* The vectors measured on IPVS 6.1.192, added one by one. */
-Test(sched_hash, vectors_of_ipvs)
-{
-	static const struct row rows[] = {
-		{{"sh", "sh", false, "+A1 +B2 +C3 B A C A C B C C C C B C B C C B C B C B A B A C"},
-		 flow_client,
-		 0},
-		{{"sh-port", "sh", false,
-		  "+A1 +B2 +C3 C B C B C B A C B C B A B A C A C C C C C C B C"},
-		 flow_client,
-		 SERVICE_SCHED2},
-		{{"dh", "dh", false, "+A1 +B2 +C3 B C B A B A B A C A C A A B C B C B A B A B A C"},
-		 flow_site,
-		 0},
-		{{"mh", "mh", false, "+A1 +B2 +C3 B A C B C C B C C C A A B B C B C B B A C A A A"},
-		 flow_client,
-		 0},
-		{{"mh-port", "mh", false,
-		  "+A1 +B2 +C3 B A C A A B C B B C C C C B B C B C C C B A B C"},
-		 flow_client,
-		 SERVICE_SCHED2},
-	};
-
-	rows_run(rows, LEN(rows));
-}
-
 /* How many slots of its table each server has. */
 static void slots_count(uint32_t counts[SERVERS])
 {
-	const struct slots *slots = ((struct slots_state *)lab.svc->sched_state)->slots;
-
-	memset(counts, 0, SERVERS * sizeof(counts[0]));
-	for (uint32_t i = 0; i < slots->len; i++)
-		if (slots->at[i])
-			counts[letter(slots->at[i]) - 'A']++;
+	for (int i = 0; i < SERVERS; i++)
+		counts[i] = lab.servers[i] ? slots_owned(lab.servers[i]) : 0;
 }
 
 static void slots_owners(char *owners)

@@ -7,21 +7,6 @@
 
 TestSuite(sched_least, .init = lab_open, .fini = lab_close, .timeout = 10);
 
-/* The vectors measured on IPVS 6.1.192, added one by one. */
-Test(sched_least, vectors_of_ipvs)
-{
-	static const struct script rows[] = {
-		{"lc", "lc", true, "+A1 +B2 +C3 C B A C B A C B A C B A C B"},
-		{"wlc", "wlc", true, "+A1 +B2 +C3 C B A C B C C B A C B C C B"},
-		{"sed", "sed", true, "+A1 +B2 +C3 C B C C B A C B C C B A C B"},
-		{"nq", "nq", true, "+A1 +B2 +C3 C B A C C B C B C C B A C B"},
-		{"fo", "fo", true, "+A1 +B2 +C3 C C C C C C C C C C C C C C"},
-		{"ovf", "ovf", true, "+A1 +B2 +C3 C C C C B B B A A - - - - -"},
-	};
-
-	scripts_run(rows, LEN(rows));
-}
-
 Test(sched_least, least_connection)
 {
 	static const struct loads rows[] = {

@@ -4,19 +4,6 @@
 
 TestSuite(sched_rr, .init = lab_open, .fini = lab_close, .timeout = 20);
 
-/* The vectors measured on IPVS 6.1.192, added one by one. */
-Test(sched_rr, vectors_of_ipvs)
-{
-	static const struct script rows[] = {
-		{"rr, then add D", "rr", false, "+A1 +B2 +C3 C B A C B A C +D1 B A D C B A D C B"},
-		{"wrr", "wrr", false, "+A1 +B2 +C3 C B A C C B C B A C C B"},
-		{"wrr 5 1 1", "wrr", false, "+A5 +B1 +C1 C B A A A A A C B A A A A A"},
-		{"wrr all w0", "wrr", false, "+A0 - - -"},
-	};
-
-	scripts_run(rows, LEN(rows));
-}
-
 Test(sched_rr, rr)
 {
 	static const struct script rows[] = {
