@@ -163,7 +163,7 @@ clean: ## remove build/
 # --- how things are made -----------------------------------------------------------------------
 $(B)/nfvsd: $(B)/daemon/main.o $(OBJS)
 $(B)/nfvs-rules: $(B)/daemon/nfvs-rules.o $(OBJS)
-$(B)/nfvsadm: $(B)/ctl/nfvsadm.o $(filter $(B)/ctl/% $(B)/lvs/% $(B)/lib/%,$(OBJS))
+$(B)/nfvsadm: $(B)/ctl/nfvsadm.o $(filter $(B)/ctl/% $(B)/lvs/% $(B)/sched/% $(B)/lib/%,$(OBJS))
 $(TESTS) $(STRESS) $(FUZZ) $(TOOLS): %: %.o $(OBJS)
 $(TESTS): LDLIBS += -lcriterion
 $(FUZZ): LDLIBS += -fsanitize=fuzzer
