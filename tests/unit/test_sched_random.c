@@ -111,8 +111,8 @@ static int twos_owner(const struct model *m, uint64_t lot)
 
 static int twos_better(const struct model *m, int a, int b)
 {
-	uint64_t load_a = m->active[a] * 256 + m->inactive[a];
-	uint64_t load_b = m->active[b] * 256 + m->inactive[b];
+	uint64_t load_a = m->active[a] * 257 + m->inactive[a];
+	uint64_t load_b = m->active[b] * 257 + m->inactive[b];
 
 	return load_a * (uint64_t)m->weights[b] > load_b * (uint64_t)m->weights[a] ? b : a;
 }
@@ -194,8 +194,10 @@ Test(sched_random, every_choice_is_the_rules)
 			} else if (what == 3) {
 				server_toggle_overload(s);
 			} else if (what < 7) {
-				server_load(s, (uint32_t)rand_r(&random) % 9,
-					    (uint32_t)rand_r(&random) % 600);
+				/* Mostly equal, or one beside it. */
+				server_load(s, (uint32_t)rand_r(&random) % 4,
+					    (uint32_t)rand_r(&random) % 4 * 257 +
+						    (uint32_t)rand_r(&random) % 2);
 			}
 			model_fill(&model);
 			want = model_pick(&model, run % 2, &state);
