@@ -104,7 +104,8 @@ const struct key keys[] = {
 	 AT(director_conf, settings[SETTING_EXPIRE_NODEST_CONN]),
 	 .about = "true: the connections of a server that is removed end; what still comes "
 		  "for them is judged as new. And a SYN on a connection of a server of "
-		  "weight 0 gets another server. false: their packets are dropped in "
+		  "weight 0 begins another, at another server unless persistent keeps its "
+		  "client there. false: their packets are dropped in "
 		  "silence, so that adding the server again revives them."},
 	{GROUP_DIRECTOR, "expire_quiescent_template", KEY_BOOL, .initial = "false",
 	 AT(director_conf, settings[SETTING_EXPIRE_QUIESCENT_TEMPLATE]),

@@ -25,11 +25,11 @@ bool conn_replaceable(const struct direct *d, const struct conn *conn)
 {
 	const struct proto *proto = proto_find(conn->protocol);
 
-	if (!proto->opens || conn->control)
+	if (!proto->opens)
 		return false;
 	if (setting(d->settings, SETTING_EXPIRE_NODEST_CONN) && !dest_weight(conn->dest))
 		return true;
-	return over(d, proto, conn);
+	return !conn->control && over(d, proto, conn);
 }
 
 static bool gone(const struct conn *conn)

@@ -113,6 +113,7 @@ Test(reuse, bits_of_conn_reuse_mode)
 	}
 }
 
+/* By its state; but a drained server's is, and goes where the template says then. */
 Test(reuse, what_a_template_chose_is_not_superseded)
 {
 	struct service_spec spec = build_service(IPPROTO_TCP, VIP, 80);
@@ -123,10 +124,18 @@ Test(reuse, what_a_template_chose_is_not_superseded)
 	in(IPPROTO_TCP, PKT_SYN);
 	atomic_store(&conn(IPPROTO_TCP)->state, TCP_TIMEWAIT);
 	move_to_b();
-	set(SETTING_EXPIRE_NODEST_CONN, 1);
 	set(SETTING_EXPIRE_QUIESCENT_TEMPLATE, 1);
 	in(IPPROTO_TCP, PKT_SYN);
 	cr_assert_str_eq(server(IPPROTO_TCP), A);
+	cr_assert_eq(atomic_load(&svc->traffic.conns), 1);
+	set(SETTING_EXPIRE_QUIESCENT_TEMPLATE, 0);
+	set(SETTING_EXPIRE_NODEST_CONN, 1);
+	in(IPPROTO_TCP, PKT_SYN);
+	cr_assert_str_eq(server(IPPROTO_TCP), A, "the template still says so");
+	cr_assert_eq(atomic_load(&svc->traffic.conns), 2, "a new one");
+	set(SETTING_EXPIRE_QUIESCENT_TEMPLATE, 1);
+	in(IPPROTO_TCP, PKT_SYN);
+	cr_assert_str_eq(server(IPPROTO_TCP), B);
 }
 
 Test(reuse, a_quiesced_servers_connection_begins_anew)
@@ -193,4 +202,5 @@ Test(reuse, answers_of_a_removed_server_end_nothing)
 				 .flags = PKT_SYN | PKT_ACK});
 	cr_assert(lab_runs(&lab, VIP, 80, CLIENT, 4000));
 	cr_assert(conn(IPPROTO_TCP));
+	cr_assert_eq(a->traffic.out_pkts, 0, "what is in the trash counts nothing");
 }

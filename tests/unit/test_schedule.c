@@ -381,6 +381,58 @@ Test(schedule, only_a_persistent_service_takes_other_ports_than_its_own)
 	cr_assert_eq(conns_count(lab.d.conns), 1);
 }
 
+/* Listings show it: a template of several ports has none at the server. */
+Test(schedule, the_port_of_a_template)
+{
+	static const struct {
+		uint16_t svc_port, packet_port, want;
+	} rows[] = {{80, 80, 8080}, {0, 80, 0}, {21, 21, 0}, {21, 5000, 0}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct service *svc =
+			persistent(build_service(IPPROTO_TCP, VIP, rows[i].svc_port), 60, 8080);
+		struct conn *template;
+
+		begin(IPPROTO_TCP, CLIENT, 4000, VIP, rows[i].packet_port);
+		template = template_of(IPPROTO_TCP, CLIENT, VIP, rows[i].want ? 80 : 0);
+		cr_assert(template, "row %zu", i);
+		cr_assert_eq(template->dport, htons(rows[i].want), "row %zu", i);
+		service_del(lab.d.services, svc);
+		lab_wait(&lab, 1000000);
+	}
+}
+
+/* Here for want of a local address. */
+Test(schedule, a_template_that_brought_nothing_goes_at_once)
+{
+	struct dest_spec dest = build_dest(A, 80, 1);
+	struct service_spec spec = build_service(IPPROTO_TCP, VIP, 80);
+	struct dest *out;
+
+	spec.flags = SERVICE_PERSISTENT;
+	spec.timeout = 60;
+	dest.method = FORWARD_FULLNAT;
+	cr_assert_eq(service_dest_add(lab.d.services, lab_service(&lab, spec), &dest, &out), 0);
+	begin(IPPROTO_TCP, CLIENT, 4000, VIP, 80);
+	cr_assert_eq(lab_reason(&lab, REASON_NO_LOCAL), 1);
+	cr_assert_eq(conns_count(lab.d.conns), 0);
+}
+
+Test(schedule, one_packet_scheduling_is_for_udp)
+{
+	struct service_spec spec = build_fwmark(7);
+	struct service *svc;
+
+	spec.flags = SERVICE_ONEPACKET;
+	svc = lab_service(&lab, spec);
+	lab_dest(&lab, svc, A, 0, 1);
+	lab.mark = 7;
+	begin(IPPROTO_UDP, CLIENT, 4000, VIP, 443);
+	cr_assert_eq(conns_count(lab.d.conns), 0);
+	begin(IPPROTO_TCP, CLIENT, 4000, VIP, 443);
+	cr_assert_eq(conns_count(lab.d.conns), 1);
+}
+
 Test(schedule, one_packet_scheduling_obeys_a_template)
 {
 	struct service_spec spec = build_service(IPPROTO_UDP, VIP, 53);

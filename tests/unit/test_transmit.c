@@ -3,6 +3,7 @@
  * is told whose packet cannot. The lab's network takes 1500 bytes (direct_build.h). */
 #include "tests/unit/direct_build.h"
 
+#include "lvs/filter.h"
 #include "lvs/forward.h"
 #include "lvs/transmit.h"
 
@@ -462,7 +463,8 @@ Test(transmit, bypass_where_there_is_no_server)
 {
 	struct bypass bypass;
 	struct dest_spec spec = {.af = AF_INET, .method = FORWARD_BYPASS};
-	struct service_key nobody = {.af = AF_INET};
+	struct service_key nobody = {.af = AF_INET}, marked = {.af = AF_INET, .fwmark = 7};
+	struct filter filter = {.set = FILTER_SERVICE, .service = marked};
 	struct service *svc = lab_service(&lab, build_fwmark(7));
 	struct dest *dest;
 
@@ -477,6 +479,7 @@ Test(transmit, bypass_where_there_is_no_server)
 	cr_assert_eq(lab.verdict.mark, 7 | mark_refuse(LAB_MASK), "this machine is no way round");
 	datagram(CLIENT, VIP, 4000, 100, true, 64);
 	cr_assert(lab_passed(&lab));
+	cr_assert(filter_matches(&filter, lab_conn(&lab, IPPROTO_UDP, CLIENT, 4000, VIP, 53), 0));
 	/* A server that comes back gets new flows only. */
 	dest = lab_dest(&lab, svc, RS, 53, 1);
 	datagram(CLIENT, VIP, 4000, 100, true, 64);
