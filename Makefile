@@ -110,6 +110,11 @@ bench-vm: deps deps-bench ## the same, and IPVS, in a stock Debian kernel under 
 	@B=$(B) NFVS_VM_OUT=$${NFVS_VM_OUT:-$(B)/vm} NFVS_VM_TIMEOUT=$${NFVS_VM_TIMEOUT:-3600} \
 		NFVS_VM_CPUS=$${NFVS_VM_CPUS:-2} tests/vm/run bench/run
 
+bench-count: deps deps-bench ## the same in instructions of one emulated CPU: repeatable to a percent or so
+	@$(MAKE) --no-print-directory -s all $(TOOLS)
+	@B=$(B) NFVS_VM_OUT=$${NFVS_VM_OUT:-$(B)/vm} NFVS_VM_TIMEOUT=$${NFVS_VM_TIMEOUT:-3600} \
+		NFVS_VM_ACCEL=icount tests/vm/run bench/run
+
 # --- lint --------------------------------------------------------------------------------------
 SOURCES := $(wildcard $(DIRS:=/*.[ch]) tests/unit/*.[ch] tests/fuzz/*.c tests/tools/*.c bench/*.c)
 lint: deps ## both compilers without a warning, formatting, include direction, lengths
@@ -183,6 +188,6 @@ $(B)/nfvs.conf.5: docs/nfvs.conf.5.in $(B)/tests/tools/confkeys
 	$(B)/tests/tools/confkeys < $< | sed 's|@VERSION@|$(VERSION)|g' > $@
 
 .PHONY: all help deps deps-demo deps-bench demo check check-programs san-programs stress-programs \
-	fuzz-programs unit netns vm san tsan fuzz bench bench-vm lint lint-run lint-objects $(DIRS:%=lint-%) format install uninstall clean
+	fuzz-programs unit netns vm san tsan fuzz bench bench-vm bench-count lint lint-run lint-objects $(DIRS:%=lint-%) format install uninstall clean
 .SECONDARY:
 -include $(OBJS:.o=.d) $(MAINS:.o=.d) $(TESTS:=.d) $(STRESS:=.d) $(FUZZ:=.d) $(TOOLS:=.d)

@@ -21,7 +21,12 @@ UDP_FLOWS=64
 # In a guest of tests/vm/run that is not accelerated: a thirtieth of a machine, and as slow to start
 # a program.
 emulated() {
-	[[ ${NFVS_VM_GUEST:-} && ${NFVS_VM_ACCEL:-tcg} == tcg ]]
+	[[ ${NFVS_VM_GUEST:-} && ${NFVS_VM_ACCEL:-tcg} != kvm ]]
+}
+
+# And its time is the number of instructions that it executed.
+counted() {
+	emulated && [[ ${NFVS_VM_ACCEL:-} == icount ]]
 }
 
 ! emulated || CONNECTIONS=16 LATENCY_RATE=50

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The tables of a bench/run, made from its CSV: report.py [--markdown] [--emulated] FILE.
+"""The tables of a bench/run, made from its CSV: report.py [--markdown] [--emulated [--counted]] FILE.
 
 With --markdown, what docs/performance.md shows. With --emulated, of a machine whose absolute numbers
-mean nothing: it says so, gives ratios where it would give microseconds, and judges nothing.
+mean nothing: it says so, gives ratios where it would give microseconds, and judges nothing. With
+--counted, of one whose time is the number of instructions that it executed.
 A ratio is the median of the ratios within each round, not a ratio of medians: both sides of it
 were measured within seconds of each other.
 """
@@ -53,6 +54,9 @@ BASES = {
 }
 EMULATED = ("an emulated machine: only ratios mean anything, and only large differences between them;"
             "\nabsolute numbers mean nothing")
+COUNTED = ("a processor that takes 16 ns for each instruction, whatever it is: other programs change "
+           "nothing,\nbut caches, waiting for memory and several CPUs are not in it either")
+INSTRUCTION_NS = 16  # NFVS_VM_ACCEL=icount of tests/vm/run
 
 
 class Results:
@@ -186,6 +190,16 @@ def print_numbers(results, emulated):
                       f"   ({low:,.{digits}f} .. {high:,.{digits}f})")
 
 
+def print_instructions(results):
+    print("\nthousands of instructions for each request or packet, client and server included")
+    for metric, label, _ in MORE:
+        for name in results.names:
+            rates = results.of(metric, name)
+            if rates and metric != "bulk":
+                thousands = 1e6 / INSTRUCTION_NS / statistics.median(rates)
+                print(f"  {label:32} {name:10} {thousands:8.1f}")
+
+
 def print_errors(results):
     for metric in ERRORS:
         for name in results.names:
@@ -230,6 +244,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--markdown", action="store_true", help="what docs/performance.md shows")
     parser.add_argument("--emulated", action="store_true", help="absolute numbers mean nothing")
+    parser.add_argument("--counted", action="store_true", help="its time is counted instructions")
     parser.add_argument("file", metavar="FILE.csv")
     options = parser.parse_args()
     results = Results(options.file)
@@ -237,11 +252,13 @@ def main():
         (print_markdown_ratios if options.emulated else print_markdown)(results)
         return
     if options.emulated:
-        print(EMULATED)
+        print(COUNTED if options.counted else EMULATED)
     print_beside_ipvs(results, options.emulated)
     print_ratios(results, options.emulated)
     if not options.emulated:
         print_goals(results)
+    if options.counted:
+        print_instructions(results)
     print_numbers(results, options.emulated)
     print_errors(results)
 

@@ -273,6 +273,23 @@ await() {
 	is "$(pgrep -af "$BATS_TEST_TMPDIR/fake")" ""
 }
 
+@test "icount: the guest's time is what it executed, whatever this machine does besides" {
+	local times load
+
+	cat >"$BATS_TEST_TMPDIR/job" <<-'END'
+		for round in 1 2 3 4; do
+			from=${EPOCHREALTIME/./}
+			for ((n = 0; n < 3000; n++)); do :; done
+			echo $((${EPOCHREALTIME/./} - from))
+		done
+	END
+	timeout 60 sh -c 'while :; do :; done' 3>&- &
+	load=$!
+	times=$(NFVS_VM_ACCEL=icount "$VM" bash "$BATS_TEST_TMPDIR/job" | sort -n | paste -sd ' ')
+	kill "$load"
+	awk '{ exit !(NF == 4 && $4 < 1.1 * $1) }' <<<"$times" || { echo "$times" && false; }
+}
+
 @test "without qemu, or kvm where there is none: status 77 and the reason" {
 	mkdir "$BATS_TEST_TMPDIR/bin"
 	ln -s /usr/bin/* "$BATS_TEST_TMPDIR/bin/"
@@ -280,6 +297,9 @@ await() {
 	PATH=$BATS_TEST_TMPDIR/bin run --separate-stderr "$VM" true
 	is "$status" 77
 	is "$stderr" "vm: packages missing: busybox-static qemu-system-x86"
+	NFVS_VM_ACCEL=icount NFVS_VM_CPUS=2 run --separate-stderr "$VM" true
+	is "$status" 125
+	is "$stderr" "vm: NFVS_VM_ACCEL=icount: one CPU only, not 2"
 	[[ ! -w /dev/kvm ]] || skip "there is a /dev/kvm"
 	NFVS_VM_ACCEL=kvm run --separate-stderr "$VM" true
 	is "$status" 77
