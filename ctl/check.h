@@ -42,6 +42,7 @@ struct check {
 	struct check_server *servers;
 	struct check_local *locals; /* director.local_addresses */
 	size_t vips_len, vips_max, servers_len, servers_max, locals_len;
+	bool bypass;		      /* director.cache_bypass */
 	struct interfaces uplinks[2]; /* of the default routes, IPv4 and IPv6 */
 	struct probes probes;
 	struct findings findings;

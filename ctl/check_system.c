@@ -2,7 +2,8 @@
 /*
  * Questions about kernel settings. Only NAT needs any, as only its packets are routed by the
  * kernel: they must be forwarded, senders must not be told a shorter way, and rp_filter must let
- * them in. A machine that forwards must keep its own default route. nfvsadm.
+ * them in. What cache_bypass lets go on is forwarded, too. A machine that forwards must keep its
+ * own default route. nfvsadm.
  */
 #include "ctl/check.h"
 #include "ctl/uplink.h"
@@ -26,9 +27,14 @@ static void need(struct check *check, const char *question, const char *name, in
 			    "sysctl -w %s=%d", name, wanted);
 }
 
+static const char *forwarding_of(uint8_t af)
+{
+	return af == AF_INET6 ? "net/ipv6/conf/all/forwarding" : "net/ipv4/ip_forward";
+}
+
 static void need_forwarding(struct check *check, uint8_t af, const char *interface)
 {
-	const char *all = af == AF_INET6 ? "net/ipv6/conf/all/forwarding" : "net/ipv4/ip_forward";
+	const char *all = forwarding_of(af);
 	const char *why = "packets of NAT servers are forwarded by the kernel";
 	char name[SYSCTL_NAME_MAX];
 
@@ -70,9 +76,30 @@ static void ask_nat(struct check *check, const struct check_vip *vip, const stru
 	ask_redirects(check, vip, server);
 }
 
+/* Is there a service whose packets cache_bypass may let go on? */
+static bool bypasses(const struct check *check, uint8_t af)
+{
+	for (size_t i = 0; check->bypass && i < check->table.services_len; i++) {
+		const struct service_key *key = &check->table.services[i].row.spec.key;
+
+		if (key->fwmark && key->af == af)
+			return true;
+	}
+	return false;
+}
+
+static void ask_bypass(struct check *check, uint8_t af)
+{
+	if (bypasses(check, af))
+		need(check, "forwarding", forwarding_of(af), 1,
+		     "what cache_bypass lets go where it was sent is forwarded by the kernel");
+}
+
 /* Does this machine forward IPv6, or will it? */
 static bool forwards(const struct check *check)
 {
+	if (bypasses(check, AF_INET6))
+		return true;
 	for (size_t i = 0; i < check->table.dests_len; i++) {
 		const struct dest_spec *spec = &check->table.dests[i].spec;
 
@@ -102,6 +129,8 @@ void check_system(struct check *check)
 {
 	ask_uplinks(check); /* first, as a default route does not come back by itself */
 	check_each(check, ask_nat);
+	ask_bypass(check, AF_INET);
+	ask_bypass(check, AF_INET6);
 }
 
 /* Would rp_filter of @interface drop what comes from @source? */

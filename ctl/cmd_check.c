@@ -74,6 +74,21 @@ static int fetch_status(struct session *session, struct check *check)
 	return ret;
 }
 
+static int fetch_bypass(struct session *session, struct check *check)
+{
+	json_t *settings;
+	int ret = word_fetch(session,
+			     json_pack("{s:s, s:s}", "command", "settings", "name", "cache_bypass"),
+			     "settings", &settings);
+
+	if (ret)
+		return ret;
+	check->bypass =
+		json_integer_value(json_object_get(json_array_get(settings, 0), "value")) != 0;
+	json_decref(settings);
+	return 0;
+}
+
 static int ask(struct check *check)
 {
 	struct error err = {""};
@@ -125,6 +140,8 @@ int check_main(struct session *session, int argc, const char *const *argv)
 	ret = fetch_status(session, &check);
 	if (!ret)
 		ret = fetch_table(session, &check.table);
+	if (!ret)
+		ret = fetch_bypass(session, &check);
 	if (!ret)
 		ret = ask(&check);
 	if (!ret)

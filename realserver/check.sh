@@ -146,5 +146,8 @@ check() {
 	for one in $directors; do
 		check_director "$one"
 	done
+	if [ "$verbose" ] && [ ! "$directors" ]; then
+		echo "not asked: whether the default gateway is the director (name it with --director)"
+	fi
 	[ ! "$problems" ]
 }

@@ -207,6 +207,15 @@ direct() {
 	silent
 }
 
+@test "a real server of a tunnel that answers ARP for the virtual address" {
+	serve -t $VIP:80 -i 10.1.0.12
+	on rs2 ip addr add $VIP/32 dev eth0
+	problem "real server 10.1.0.12 \(tun\) answers ARP for the virtual address $VIP on eth0: "
+	is "$(advice 'answers ARP')" "on the server, nfvs-realserver up --method tun --vip $VIP"
+	on rs2 ip addr del $VIP/32 dev eth0
+	fine
+}
+
 @test "a NAT server that has the virtual address, on a wire that is not its" {
 	serve -t 10.2.0.100:80 -m 10.2.0.13
 	set_in dir ipv4/ip_forward 1
@@ -236,6 +245,16 @@ direct() {
 	problem "another machine \($(mac other eth0)\) answers neighbour solicitations for the virtual address $VIP6 on eth0, and it is on this one too"
 	on other ip addr del $VIP6/128 dev eth0
 	silent
+}
+
+@test "the virtual address on a stranger where only servers are, is a hint" {
+	direct $VIP 10.2.0.99
+	on rs3 ip addr add $VIP/32 dev eth0
+	fine
+	has "$output" "^hint: another machine \($(mac rs3 eth0)\) answers ARP for the virtual address $VIP on eth1, and it is on this one too; fix: remove $VIP from one of the two$"
+	on rs3 ip addr del $VIP/32 dev eth0
+	fine
+	not grep 'another machine' <<<"$output"
 }
 
 @test "another interface of the director on the same wire is not another machine" {
@@ -363,6 +382,22 @@ END
 	not grep forward <<<"$output"
 }
 
+@test "cache_bypass needs forwarding, for groups of the family" {
+	adm -A -f 7 -s rr
+	silent
+	adm set cache_bypass true
+	problem "net/ipv4/ip_forward is 0, but what cache_bypass lets go where it was sent is forwarded by the kernel; fix: "
+	follow .
+	silent
+	adm -C
+	adm -A -f 7 -6 -s rr
+	problem "net/ipv6/conf/all/forwarding is 0, but what cache_bypass "
+	follow .
+	silent
+	adm set cache_bypass false
+	adm -C
+}
+
 @test "a NAT server where clients come from: no redirects" {
 	set_in dir ipv4/ip_forward 1
 	serve -t $VIP:80 -m 10.2.0.13
@@ -461,6 +496,19 @@ END
 	is "$(on rs1 ip -4 neigh)" ""
 	await 5 packets_have wire "who-has $VIP"
 	is "$(captured wire 'who-has' | grep -cv 'tell 0\.0\.0\.0')" 0
+}
+
+@test "more neighbours than can be asked at once are said to be left out" {
+	on dir ip addr add 10.8.0.1/16 dev eth1
+	{
+		echo "-A -t $VIP:80 -s rr"
+		seq -f "-a -t $VIP:80 -g -r 10.8.1.%g" 0 255
+		seq -f "-a -t $VIP:80 -g -r 10.8.2.%g" 0 255
+		seq -f "-a -t $VIP:80 -g -r 10.8.3.%g" 0 9
+	} | adm -R
+	run adm check
+	is "$status" 0
+	has "$output" "^not asked: neighbours about [0-9]+ more addresses: at most 512 at a time$"
 }
 
 @test "without CAP_NET_RAW it says what it could not ask, and asks the rest" {

@@ -184,6 +184,8 @@ wrapper() {
 	is "$(rs check)" ""
 	is "$(rs check -v --director 10.1.0.3 | grep -vc '^ok: ')" 0
 	is "$(rs check -v --director 10.1.0.3 | grep -c '^ok: ')" 4
+	is "$(rs check -v | grep -v '^ok: ')" \
+		"not asked: whether the default gateway is the director (name it with --director)"
 
 	set_all all arp_ignore 0
 	rs check # eth0's own is enough
@@ -211,6 +213,11 @@ wrapper() {
 	on rs ip addr del $VIP/32 dev eth0
 	on rs ip addr del $VIP/32 dev lo
 	problem "^$VIP: missing: it is on no interface"
+	on rs ip addr add $VIP/32 dev lo
+	on rs ip link set lo down
+	problem "^$VIP: lo, which it is on, is down"
+	on rs ip link set lo up
+	on rs ip addr del $VIP/32 dev lo
 	on rs ip addr add $VIP/24 dev lo
 	problem "^$VIP: its whole network /24 is taken for local: lo has to have it as $VIP/32"
 	on rs ip addr del $VIP/24 dev lo
