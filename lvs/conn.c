@@ -10,6 +10,7 @@
 #include "lvs/forward.h"
 #include "lvs/persistence.h"
 #include "lvs/service.h"
+#include "lvs/slab.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -37,6 +38,15 @@ void conn_lock(struct conn *conn)
 void conn_unlock(struct conn *conn)
 {
 	atomic_flag_clear_explicit(&conn->lock, memory_order_release);
+}
+
+static void conn_free(struct rcu_head *rcu)
+{
+	struct conn *conn = caa_container_of(rcu, struct conn, rcu);
+
+	RCU_RECLAIM(conn);
+	slab_release(conn);
+	RCU_RECLAIMED();
 }
 
 /* Everything of a new connection but its places in the tables. */
@@ -112,7 +122,7 @@ static int conn_enter(struct conns *conns, struct conn *conn, bool template, uin
 	err = template ? 0 : conns_enter_out(conns, conn, now);
 	if (err) {
 		conn_undo(conn, template);
-		conn_discard(conn);
+		slab_release(conn);
 		return err;
 	}
 	found = conns_enter_in(conns, conn);
@@ -156,7 +166,7 @@ int conn_add(struct conns *conns, const struct flow *flow, struct dest *dest, __
 		return -ENOMEM;
 	err = service_bind(dest);
 	if (err) {
-		conn_discard(conn);
+		slab_release(conn);
 		return err;
 	}
 	if (control && control_take(control))

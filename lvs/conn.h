@@ -67,6 +67,7 @@ struct conn {
 	};
 	__be16 lport;		 /* with CONN_LOCAL: the local endpoint's */
 	_Atomic uint8_t in_pkts; /* from the client, 255 and more being one: lvs/defence.h */
+	_Atomic bool twin;	 /* one that came later may have the same replies: conns.c */
 	/* Of the client and the virtual one: 4 or 16 bytes each, see conn_client(). With CONN_LOCAL
 	 * then the local one: 4 bytes, or where the 16 are. The server's is dest->addr. */
 	__be32 addrs[];

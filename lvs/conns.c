@@ -238,20 +238,6 @@ struct conn *conn_alloc(struct conns *conns, uint8_t af, uint32_t flags)
 	return conn;
 }
 
-void conn_discard(struct conn *conn)
-{
-	slab_release(conn);
-}
-
-void conn_free(struct rcu_head *rcu)
-{
-	struct conn *conn = caa_container_of(rcu, struct conn, rcu);
-
-	RCU_RECLAIM(conn);
-	slab_release(conn);
-	RCU_RECLAIMED();
-}
-
 void conn_set_addr(struct conn *conn, unsigned int i, const union addr *addr)
 {
 	if (conn->af == AF_INET6)
@@ -260,32 +246,55 @@ void conn_set_addr(struct conn *conn, unsigned int i, const union addr *addr)
 		conn->addrs[i] = addr->ip;
 }
 
-static struct conn *find(struct cds_lfht *table, unsigned long hash, const void *key,
-			 cds_lfht_match_fct match, size_t offset)
+static struct conn *find_in(const struct conns *conns, unsigned long hash, const void *key,
+			    cds_lfht_match_fct match)
 {
 	struct cds_lfht_iter iter;
 	struct cds_lfht_node *node;
 
-	cds_lfht_lookup(table, hash, match, key, &iter);
+	cds_lfht_lookup(conns->in, hash, match, key, &iter);
 	node = cds_lfht_iter_get_node(&iter);
-	return node ? (struct conn *)((char *)node - offset) : NULL;
+	return node ? caa_container_of(node, struct conn, in) : NULL;
+}
+
+/* Of those with the same replies (one client's port and server, several virtual addresses) the
+ * newest, as in IPVS. The hash has them as they came. With @entered, the last of them, the others
+ * learn that they are to be passed over. */
+static struct conn *find_reply(const struct conns *conns, const struct conn_key *key,
+			       const struct conn *entered)
+{
+	struct conn *conn = NULL;
+	struct cds_lfht_iter iter;
+	struct cds_lfht_node *node;
+
+	cds_lfht_lookup(conns->out, key_hash(conns, key), match_out, key, &iter);
+	while ((node = cds_lfht_iter_get_node(&iter))) {
+		conn = caa_container_of(node, struct conn, out);
+		if (conn == entered)
+			break;
+		if (entered)
+			atomic_store_explicit(&conn->twin, true, memory_order_relaxed);
+		else if (!atomic_load_explicit(&conn->twin, memory_order_relaxed))
+			break;
+		cds_lfht_next_duplicate(conns->out, match_out, key, &iter);
+	}
+	return conn;
 }
 
 struct conn *conn_find(const struct conns *conns, const struct flow *flow, enum pkt_dir dir)
 {
 	struct conn_key key = key_of_flow(flow, false);
-	unsigned long hash = key_hash(conns, &key);
 
-	if (dir == PKT_IN)
-		return find(conns->in, hash, &key, match_in, offsetof(struct conn, in));
-	return find(conns->out, hash, &key, match_out, offsetof(struct conn, out));
+	if (dir == PKT_OUT)
+		return find_reply(conns, &key, NULL);
+	return find_in(conns, key_hash(conns, &key), &key, match_in);
 }
 
 struct conn *conn_find_template(const struct conns *conns, const struct template_key *key)
 {
 	struct template_id id = {key_of_flow(&key->flow, true), conns_digest(conns, key)};
 
-	return find(conns->in, id_hash(conns, &id), &id, match_template, offsetof(struct conn, in));
+	return find_in(conns, id_hash(conns, &id), &id, match_template);
 }
 
 void conns_set_locals(struct conns *conns, const struct locals *locals)
@@ -331,6 +340,7 @@ int conns_enter_out(struct conns *conns, struct conn *conn, uint64_t now)
 		return local_add(conns, conn, now);
 	key = key_out(conn);
 	cds_lfht_add(conns->out, key_hash(conns, &key), &conn->out);
+	find_reply(conns, &key, conn);
 	return 0;
 }
 

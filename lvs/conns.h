@@ -8,10 +8,8 @@
  * public functions in conn.h. */
 
 /* Memory for a connection of @af with these flags, all zero; NULL without memory. To be freed with
- * call_rcu() and conn_free(), or conn_discard() if nobody ever found it. Any thread. */
+ * slab_release(), after a grace period unless nobody ever found it. Any thread. */
 struct conn *conn_alloc(struct conns *conns, uint8_t af, uint32_t flags);
-void conn_discard(struct conn *conn);
-void conn_free(struct rcu_head *rcu);
 
 /* What is kept of the data in a template's key. */
 struct digest conns_digest(const struct conns *conns, const struct template_key *key);
@@ -20,7 +18,8 @@ struct digest conns_digest(const struct conns *conns, const struct template_key 
 void conn_set_addr(struct conn *conn, unsigned int i, const union addr *addr);
 
 /* Puts @conn among the replies, after giving it a local endpoint if it needs one: the next one that
- * is free, so that one comes again as late as possible; -EADDRNOTAVAIL: none is. Worker, RCU. */
+ * is free, so that one comes again as late as possible; -EADDRNOTAVAIL: none is. Of connections
+ * with the same replies the newest gets them. Worker, RCU. */
 int conns_enter_out(struct conns *conns, struct conn *conn, uint64_t now);
 
 /* Puts @conn among the requests, counts and shows it. If there is the same one already, returns

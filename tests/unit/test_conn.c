@@ -49,6 +49,31 @@ static void run_until(uint64_t now)
 		;
 }
 
+/* A client that asks several virtual addresses of one server from one port. */
+Test(conn, of_those_with_the_same_replies_the_newest_gets_them)
+{
+	struct flow reply = build_flow(IPPROTO_TCP, "10.2.0.1", 8080, "10.1.0.2", 4000);
+	struct conn *conn[3];
+
+	for (int i = 0; i < 3; i++) {
+		const char *virtual[] = {"10.1.0.100", "10.1.0.101", "10.1.0.102"};
+		struct flow flow = build_flow(IPPROTO_TCP, "10.1.0.2", 4000, virtual[i], 80);
+
+		conn[i] = add(&flow, 0);
+		cr_assert_eq(conn_find(conns, &reply, PKT_OUT), conn[i], "%d", i);
+		cr_assert_eq(conn_find(conns, &flow, PKT_IN), conn[i], "%d", i);
+	}
+	/* Without it, it is the newest of the others. */
+	rcu_read_lock();
+	conn_expire(conns, conn[1]);
+	cr_assert_eq(conn_find(conns, &reply, PKT_OUT), conn[2]);
+	conn_expire(conns, conn[2]);
+	cr_assert_eq(conn_find(conns, &reply, PKT_OUT), conn[0]);
+	conn_expire(conns, conn[0]);
+	cr_assert_null(conn_find(conns, &reply, PKT_OUT));
+	rcu_read_unlock();
+}
+
 Test(conn, found_by_requests_and_by_replies)
 {
 	struct flow flow = build_flow(IPPROTO_TCP, "10.1.0.2", 4000, "10.1.0.100", 80);
