@@ -265,8 +265,8 @@ says() {
 		    servers = ( { address = "10.2.0.99"; } ); } );
 	END
 	)"
+	crafted syns 1 10.1.0.2 $VIP2 80 # lives for 60 s
 	crafted syns 1 10.1.0.2 $VIP 80
-	crafted syns 1 10.1.0.2 $VIP2 80
 	is "$(conns | wc -l)" 2
 	await 12 conns_are 1
 	has "$(conns)" "$VIP2:80"
