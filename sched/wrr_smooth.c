@@ -57,12 +57,10 @@ static int smooth_update(struct service *svc)
 
 	cds_list_for_each_entry (dest, &svc->pool, pool)
 		total += dest_weight(dest);
-	if (!total || total == state->total)
-		return 0;
 	cds_list_for_each_entry (dest, &svc->pool, pool) {
 		if (!dest_weight(dest) || !state->total)
 			dest->credit = 0;
-		else
+		else if (total != state->total)
 			dest->credit = (int64_t)((__int128)dest->credit * total / state->total);
 	}
 	state->total = total;

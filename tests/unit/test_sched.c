@@ -97,6 +97,8 @@ Test(sched, found_by_name)
 		len += strlen(sched->name) + 1;
 	}
 	cr_assert_eq(n, 17);
+	for (size_t past = n; past < n + 100; past++)
+		cr_assert_null(scheduler_at(past));
 	cr_assert_eq(strlen(scheduler_names()), len - 1);
 	cr_assert_null(scheduler_find("no such"));
 	cr_assert_null(scheduler_find(""));

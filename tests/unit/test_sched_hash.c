@@ -315,6 +315,42 @@ Test(sched_hash, a_table_can_be_full)
 	}
 }
 
+/* The same bound, where as many servers take too long: the count is made up. */
+Test(sched_hash, maglev_can_be_full)
+{
+	service_make("maglev", 0);
+	server_add(0, 1);
+	lab.svc->pool_len = MAGLEV + 1;
+	cr_assert_eq(lab.svc->sched->update(lab.svc), -EINVAL);
+	lab.svc->pool_len = MAGLEV;
+	cr_assert_eq(lab.svc->sched->update(lab.svc), 0);
+	lab.svc->pool_len = 1;
+	service_drop();
+}
+
+/* A server that leaves has no slot from that moment on, whether or not there is memory for another
+ * table; the others keep theirs. */
+Test(sched_hash, forgets_at_once)
+{
+	static const char *const scheds[] = {"dh", "sh", "mh", "maglev"};
+
+	for (size_t i = 0; i < LEN(scheds); i++) {
+		uint32_t before[SERVERS], counts[SERVERS];
+
+		service_make(scheds[i], 0);
+		for (int s = 0; s < 4; s++)
+			server_add(s, s + 1);
+		slots_count(before);
+		lab.svc->sched->forget(lab.svc, lab.servers[2]);
+		slots_count(counts);
+		for (int s = 0; s < 4; s++)
+			cr_assert_eq(counts[s], s == 2 ? 0 : before[s], "%s: %u", scheds[i],
+				     counts[s]);
+		cr_assert_eq(slots_owned(NULL), before[2]);
+		service_drop();
+	}
+}
+
 static char owners[2][MAGLEV];
 
 /* Slots that have another owner in the second table. */

@@ -4,6 +4,8 @@
 #include "sched/random.h"
 #include "tests/unit/sched_build.h"
 
+#include <pthread.h>
+
 TestSuite(sched_random, .init = lab_open, .fini = lab_close, .timeout = 60);
 
 static void seed(uint64_t value)
@@ -318,6 +320,43 @@ Test(sched_random, seeds)
 		cr_assert_str_eq(history[1], history[2]);
 		cr_assert_str_neq(history[0], history[1]);
 		cr_assert(seeds[0] != seeds[1] && seeds[1] != seeds[2]);
+	}
+}
+
+static atomic_bool stop;
+
+static void *toggle(void *data)
+{
+	for (unsigned int n = 0; !atomic_load(&stop); n++)
+		atomic_fetch_xor(&((struct dest **)data)[n % 2]->flags, DEST_OVERLOAD);
+	return NULL;
+}
+
+/* Thresholds are not under the service's lock: the sum of the weights and those on whom lots fall
+ * may be of different moments. Whoever is chosen then, it is one of the servers or nobody. */
+Test(sched_random, thresholds_move_meanwhile)
+{
+	static const char *const scheds[] = {"twos", "p2c"};
+	struct flow flow = flow_one(0);
+
+	for (size_t i = 0; i < LEN(scheds); i++) {
+		unsigned int counts[3] = {0};
+		pthread_t thread;
+
+		service_make(scheds[i], 0);
+		server_add(0, 1);
+		server_add(1, 1);
+		atomic_store(&stop, false);
+		cr_assert_eq(pthread_create(&thread, NULL, toggle, lab.servers), 0);
+		for (int n = 0; n < 3000000; n++) {
+			char got = choose(&flow, false);
+
+			counts[got == '-' ? 2 : got - 'A']++;
+		}
+		atomic_store(&stop, true);
+		pthread_join(thread, NULL);
+		cr_assert(counts[0] && counts[1] && counts[2], "%s", scheds[i]);
+		service_drop();
 	}
 }
 

@@ -189,6 +189,9 @@ Test(sched_rr, smooth)
 		{"debts do not outlast weights", "wrr-smooth", false,
 		 "+B1000000 +A1000000 A =A1 =B1 A B A B A B"},
 		{"delete the last chosen", "wrr-smooth", false, "+A1 +B1 +C1 C -C B A B A"},
+		/* B's debt is gone. */
+		{"all quiesced is a new round", "wrr-smooth", false,
+		 "+A10 +B10 B =A0 =B0 - =B10 =A10 B A"},
 		{"huge", "wrr-smooth", false, "+A2147483647 +B2147483647 B A B A B A"},
 	};
 
