@@ -402,9 +402,31 @@ closed() {
 	is "$(fetch client 1 http://$A/)" "rs1 80 $CLIENT"
 }
 
+# What the director's kernel has for them: lines of rules, policy rules, routes.
+held() {
+	on dir sh -c 'nft list ruleset 2>/dev/null; ip rule; ip -6 rule; ip route show table all type unicast' | wc -l
+}
+
+# All of them are rs1. What a packet costs, with so many and with two: bench/servers.sh
+@test "200 servers: each has its part, and the kernel has no more rules and routes than with two" {
+	local before
+
+	seq -f 'addr add 10.7.0.%g/32 dev eth0' 200 | on rs1 ip -batch -
+	on dir ip route add 10.7.0.0/24 dev eth0
+	serve -u $A:53 -g 10.7.0.1 10.7.0.2
+	is "$(probe_udp client 2 $A | tally)" "rs1:2"
+	before=$(held)
+	seq -f "-a -u $A:53 -r 10.7.0.%g -g" 3 200 | adm -R
+	is "$(probe_udp client 400 $A | tally)" "rs1:400"
+	is "$(adm -Ln --stats | grep -cE -- '-> 10\.7\.0\.[0-9]+:53 +[1-9]')" 200
+	is "$(held)" "$before"
+	on dir ip route del 10.7.0.0/24
+	on rs1 ip addr flush dev eth0 to 10.7.0.0/24
+}
+
 @test "short connections, up to 1,000 a second" {
-	both -t $A:80
-	short_connections client $A 80 30
+	both -t $A:8081
+	short_connections client $A 8081 30
 }
 
 @test "no setting of the director was touched" {

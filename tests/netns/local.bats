@@ -69,12 +69,50 @@ setup() {
 }
 
 teardown() {
-	stop_spawned seen closed
+	stop_spawned seen closed client eth0 eth1 eth2 lo origin
 	lab_report
 }
 
 own() {
 	on dir python3 "$LAB_SRC/client.py" "$@"
+}
+
+# way VIP CLIENT: who sends what to whom, as docs/methods.md has it; nothing but this is seen at any
+# interface of the director.
+way() {
+	local port=$((40000 + BATS_TEST_NUMBER)) where
+
+	capture client client eth0 tcp
+	capture eth0 dir eth0 tcp
+	capture eth1 dir eth1 tcp
+	capture lo dir lo tcp
+	fetch client 1 "http://$(bracket "$1")/" --local-port $port
+	for where in client eth0; do
+		hop $where "$(mac client eth0)" "$(mac dir eth0)" "$2.$port" "$1.80"
+		hop $where "$(mac dir eth0)" "$(mac client eth0)" "$1.80" "$2.$port"
+	done
+	hops_only client eth0
+	is "$(captured eth1 .; captured lo .)" "" "elsewhere"
+}
+
+@test "a server that is the director itself: MAC, address and port at each hop, NAT and DR" {
+	adm -A -t $VIP:80 -s rr
+	adm -a -t $VIP:80 -r 10.2.0.1:8080 -m
+	adm -A -t "[$VIP6]:80" -s rr
+	adm -a -t "[$VIP6]:80" -r '[fd00:2::1]:8081' -m
+	is "$(way $VIP 10.1.0.2)" "dir 8080 10.1.0.2"
+	is "$(way $VIP6 fd00:1::2)" "dir 8081 fd00:1::2"
+	adm -C
+	serve -t $VIP:80 -g 10.1.0.1
+	serve -t "[$VIP6]:80" -i fd00:1::1
+	is "$(way $VIP 10.1.0.2)" "dir 80 10.1.0.2"
+	is "$(way $VIP6 fd00:1::2)" "dir 80 fd00:1::2"
+}
+
+@test "a server that is the director itself: short connections, up to 1,000 a second" {
+	adm -A -t $VIP2:8081 -s rr
+	adm -a -t $VIP2:8081 -r 10.2.0.1:8080 -m
+	short_connections client $VIP2 8081 30
 }
 
 @test "a server that is the director itself: NAT to another port, IPv4 and IPv6" {
@@ -119,13 +157,22 @@ own() {
 		for dev in all eth1; do echo 1 >/proc/sys/net/ipv4/conf/$dev/rp_filter; done'
 	adm -C
 	serve -t $VIP:80 -g 10.1.0.1
+	serve -t "[$VIP6]:80" -g fd00:1::1
+	serve -u "[$VIP6]:53" -g fd00:1::1
+	is "$(client udp 2 $VIP6 53 | tally)" "dir:2"
 	big_both_ways client $VIP dir
+	big_both_ways client "[$VIP6]" dir
 }
 
 @test "a server that is the director itself: TUN, delivered as it is" {
-	adm -A -t $VIP:8080 -s rr
-	adm -a -t $VIP:8080 -r 10.2.0.1 -i
+	serve -t $VIP:8080 -i 10.2.0.1
+	serve -t "[$VIP6]:8080" "-i --tun-type gre" fd00:2::1
+	serve -u $VIP:7 "-i --tun-type gue --tun-port 6080" 10.2.0.1
 	is "$(fetch client 2 http://$VIP:8080/ | sort -u)" "dir 8080 10.1.0.2"
+	is "$(fetch client 2 "http://[$VIP6]:8080/" | sort -u)" "dir 8080 fd00:1::2"
+	is "$(client echo 4000 5 $VIP 7 | tally)" "4000:5"
+	big_both_ways client $VIP:8080 dir
+	big_both_ways client "[$VIP6]:8080" dir
 }
 
 @test "several virtual addresses, the same servers: each client is answered by whom it asked" {
@@ -149,6 +196,14 @@ own() {
 	done
 	is "$(client udp 4 $VIP 53 | tally)" "rs1:2 rs2:2"
 	is "$(client udp 4 $VIP2 53 | tally)" "rs1:2 rs2:2"
+	# From one port, one after the other: to the server it is the same connection again.
+	adm -d -t $VIP:80 -r 10.2.0.12:8080
+	adm -d -t $VIP2:80 -r 10.2.0.12:8080
+	for vip in $VIP $VIP2 $VIP $VIP2; do
+		is "$(fetch client 1 http://$vip/ --local-port 41000)" "rs1 8080 10.1.0.2" "$vip"
+	done
+	adm -a -t $VIP:80 -r 10.2.0.12:8080 -m
+	adm -a -t $VIP2:80 -r 10.2.0.12:8080 -m
 	# Both at once, over connections that live side by side.
 	is "$(fetch client 20 http://$VIP/ --next -sS http://$VIP2/ -Z | wc -l)" 21
 }
@@ -270,6 +325,20 @@ mark_requests() {
 	END
 }
 
+# bypassed ORIGIN CLIENT: it gets there unchanged, and the answer back, as docs/methods.md has it
+bypassed() {
+	local port=$((40000 + BATS_TEST_NUMBER))
+
+	capture eth0 dir eth0 tcp
+	capture eth2 dir eth2 tcp
+	is "$(fetch client 1 "http://$(bracket "$1")/" --local-port $port)" "origin 80 $2"
+	hop eth0 "$(mac client eth0)" "$(mac dir eth0)" "$2.$port" "$1.80"
+	hop eth2 "$(mac dir eth2)" "$(mac origin eth0)" "$2.$port" "$1.80"
+	hop eth2 "$(mac origin eth0)" "$(mac dir eth2)" "$1.80" "$2.$port"
+	hop eth0 "$(mac dir eth0)" "$(mac client eth0)" "$1.80" "$2.$port"
+	hops_only eth0 eth2
+}
+
 @test "cache_bypass: without a server the client reaches whom it asked for" {
 	other bypass.conf 'cache_bypass = true;' ''
 	is "$(on dir cat /proc/sys/net/ipv{4,6}/conf/all/forwarding | paste -sd ' ')" "0 0"
@@ -277,8 +346,8 @@ mark_requests() {
 	adm -A -f 7 -s rr
 	adm -A -f 7 -6 -s rr
 	is "$(on dir cat /proc/sys/net/ipv{4,6}/conf/all/forwarding | paste -sd ' ')" "1 1"
-	is "$(fetch client 1 http://10.3.0.11/)" "origin 80 10.1.0.2"
-	is "$(fetch client 1 'http://[fd00:3::11]/')" "origin 80 fd00:1::2"
+	bypassed 10.3.0.11 10.1.0.2
+	bypassed fd00:3::11 fd00:1::2
 	has "$(adm -Lcn)" '10.3.0.11:80'
 	client refused tcp $VIP 80 # asked for is the director itself: not to be bypassed
 	# With a server it is the cache that answers; what was bypassed stays so.

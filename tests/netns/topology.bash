@@ -132,15 +132,19 @@ big_both_ways() {
 
 # Short connections, up to 1,000 a second: none fails, and outside the emulator there are at least 200
 # a second. short_connections CLIENT HOST PORT [SECONDS]
+#
+# HOST and PORT are to be of no other test in the file. A client soon uses its ports again, and what it
+# had from one of them with a server of DR or TUN that is gone since then ("nfvsadm -C") stands for two
+# minutes (FIN_WAIT), in which such packets are dropped, as by IPVS: see expire_nodest_conn.
 short_connections() {
 	local seconds=${4:-10} least=200 said
 
 	[[ ! ${NFVS_VM_GUEST:-} ]] || seconds=10 least=1
 	seconds=${NFVS_LOAD_SECONDS:-$seconds}
 	said=$(probe "$1" load "$seconds" 1000 "$2" "$3")
-	has "$said" '^[0-9]+ done, 0 failed'
+	has "$said" '^[0-9]+ done, 0 failed' || { adm status --json | jq -c .drops; return 1; }
 	((${said%% *} >= seconds * least)) || { echo "too few: $said in $seconds s"; return 1; }
-	echo "# $said in $seconds s" >&3
+	echo "# ${said//$'\n'/; } in $seconds s" >&3
 }
 
 sysctl_of() {

@@ -79,7 +79,7 @@ setup() {
 }
 
 teardown() {
-	stop_spawned client eth0 eth1 server outer answers
+	stop_spawned client eth0 eth1 server outer answers blind
 	realserver rs1 down >/dev/null 2>&1 || true
 	lab_report
 }
@@ -140,8 +140,8 @@ GUE='--tun-type gue --tun-port 6080'
 @test "ipip, IPv6 in IPv6" { works ipip "" ipv6 $VIP6 "$I6.*$INNER6"; }
 @test "ipip: short connections" {
 	unwraps ipip ipv4 $VIP
-	serve -t "$VIP:80" -i $RS
-	short_connections client $VIP 80 30
+	serve -t "$VIP:8080" -i $RS
+	short_connections client $VIP 8080 30
 }
 @test "gue without checksum, IPv4 in IPv4" { long_run && works gue:6080 "$GUE --tun-nocsum" ipv4 $VIP "$GUE4.*no cksum"; }
 @test "gue without checksum, IPv6 in IPv4" { long_run && works gue:6080 "$GUE --tun-nocsum" ipv4 $VIP6 "$GUE4.*no cksum"; }
@@ -156,6 +156,43 @@ GUE='--tun-type gue --tun-port 6080'
 @test "gre, IPv6 in IPv6" { long_run && works gre "--tun-type gre" ipv6 $VIP6 "$I6.*GREv0.*$INNER6"; }
 @test "gre with checksum, IPv4 in IPv4" { long_run && works gre:csum "--tun-type gre --tun-csum" ipv4 $VIP "proto GRE .*\\[checksum present\\]"; }
 @test "gre with checksum, IPv6 in IPv6" { works gre:csum "--tun-type gre --tun-csum" ipv6 $VIP6 "\\[checksum present\\]"; }
+
+@test "gue: short connections" {
+	long_run
+	unwraps gue:6080 ipv4 $VIP
+	serve -t "$VIP:8081" "-i $GUE" $RS
+	short_connections client $VIP 8081 30
+}
+@test "gre: short connections, IPv6" {
+	long_run
+	unwraps gre ipv6 $VIP6
+	serve -t "[$VIP6]:8081" "-i --tun-type gre" $RS6
+	short_connections client $VIP6 8081 30
+}
+
+# The server answers a client that is gone, and hears of it through the tunnel: closed VIP
+closed() {
+	spawn blind rs1 python3 "$LAB_SRC/late_answer.py" 5400 "$1"
+	await 5 grep -q ready "$LAB_DIR/blind.log"
+	on client socat -u - "UDP:$(bracket "$1"):5400,sourceport=5402" <<<hello
+	finish blind || { cat "$LAB_DIR/blind.log"; return 1; }
+}
+
+@test "a closed UDP port of the client, and a narrow way to it: the server hears it" {
+	unwraps ipip ipv4 $VIP
+	serve -u $VIP:5400 -i $RS
+	serve -t $VIP:80 -i $RS
+	closed $VIP
+	on router ip link set wan mtu 1280
+	big_from client $VIP
+	on router ip link set wan mtu 1500
+	has "$(on rs1 ip route get $CLIENT from $VIP)" 'mtu 1280'
+	on rs1 ip route flush cache
+	realserver rs1 down
+	unwraps ipip ipv6 $VIP6
+	serve -u "[$VIP6]:5400" -i $RS6
+	closed $VIP6
+}
 
 # way CLIENT VIP DIP RIP: who sends what to whom at each hop, as docs/methods.md has it.
 way() {
@@ -300,4 +337,12 @@ s.sendto(bytes(1472), (sys.argv[1], 7))' $VIP
 
 @test "pmtu_disc = false: all of it works" {
 	works ipip "" ipv4 $VIP 'flags \[none\], proto IPIP'
+}
+
+@test "pmtu_disc = false: all of it works, gre in IPv6 and gue" {
+	long_run
+	works gre "--tun-type gre" ipv6 $VIP "$I6.*GREv0.*$INNER4"
+	adm -C
+	realserver rs1 down
+	works gue:6080 "$GUE --tun-csum" ipv4 $VIP 'flags \[none\], proto UDP'
 }
