@@ -56,7 +56,8 @@ static void dest_judge(struct dest *dest)
 
 struct dest *dest_new(const struct dest_spec *spec, const struct service_key *vs)
 {
-	struct dest *dest = aligned_alloc(_Alignof(struct dest), sizeof(*dest));
+	const size_t size = (sizeof(struct dest) + DEST_ALIGN - 1) / DEST_ALIGN * DEST_ALIGN;
+	struct dest *dest = aligned_alloc(DEST_ALIGN, size);
 
 	if (!dest)
 		return NULL;

@@ -42,10 +42,10 @@ struct dest {
 	_Atomic uint32_t pmtu;		   /* bytes, learned from a router; 0: none */
 	struct route_entry *_Atomic route; /* lvs/route.c's; under RCU */
 	/* second cache line, which each packet changes */
-	_Alignas(64) _Atomic uint32_t total; /* connections: all of them, */
-	_Atomic uint32_t active;	     /* and those that are active */
-	_Atomic uint32_t persistent;	     /* templates */
-	_Atomic uint32_t refs;		     /* one for the list or trash, one a conn */
+	_Atomic uint32_t total;	     /* connections: all of them, */
+	_Atomic uint32_t active;     /* and those that are active */
+	_Atomic uint32_t persistent; /* templates */
+	_Atomic uint32_t refs;	     /* one for the list or trash, one a conn */
 	struct traffic traffic;
 	/* of new connections, of errors, and of the control thread */
 	struct cds_list_head list;  /* in service->dests or trash; service->lock */
@@ -73,7 +73,9 @@ struct dest {
 	struct rcu_head rcu;
 };
 
-_Static_assert(offsetof(struct dest, route) + sizeof(void *) <= 64 &&
+/* Not by an alignment of the type: list heads stand in for the object where lists end. */
+#define DEST_ALIGN 64u
+_Static_assert(offsetof(struct dest, total) == 64 &&
 		       offsetof(struct dest, traffic) + offsetof(struct traffic, turn) <= 128,
 	       "a packet touches more than two cache lines of its server");
 

@@ -119,7 +119,8 @@ int service_add(struct services *services, const struct service_spec *spec,
 	err = matches_copy(spec, &matches);
 	if (err)
 		return err;
-	svc = aligned_alloc(_Alignof(struct service), sizeof(*svc));
+	svc = aligned_alloc(SERVICE_ALIGN,
+			    (sizeof(*svc) + SERVICE_ALIGN - 1) / SERVICE_ALIGN * SERVICE_ALIGN);
 	if (!svc) {
 		err = -ENOMEM;
 		goto free_matches;

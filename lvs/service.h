@@ -23,11 +23,11 @@ struct service {
 	_Atomic uint32_t timeout; /* persistence, seconds */
 	_Atomic uint32_t netmask; /* see struct service_spec */
 	const struct persistence_engine *_Atomic engine;
-	_Atomic uint32_t limit;		/* connections at most; 0: no limit */
-	struct proto_timeouts timeouts; /* 0: as all have it */
-	/* a cache line that each packet wants */
-	_Alignas(64) _Atomic bool has_timeouts; /* some of them are not 0 */
+	/* second cache line, which each packet wants */
+	_Atomic uint32_t limit;	   /* connections at most; 0: no limit */
+	_Atomic bool has_timeouts; /* some of these are not 0 */
 	struct traffic traffic;
+	struct proto_timeouts timeouts; /* 0: as all have it */
 	/* under lock */
 	pthread_spinlock_t lock;
 	struct cds_list_head dests; /* newest first, as IPVS keeps them */
@@ -50,6 +50,12 @@ struct service {
 	struct services *table;
 	struct rcu_head rcu;
 };
+
+/* See DEST_ALIGN. */
+#define SERVICE_ALIGN 64u
+_Static_assert(offsetof(struct service, limit) == 64 &&
+		       offsetof(struct service, traffic) + offsetof(struct traffic, turn) <= 128,
+	       "a packet touches more than one cache line of its service");
 
 struct services;
 
