@@ -105,6 +105,10 @@ fuzz: ## build the fuzzers into build/fuzz
 bench: deps-bench ## side by side: no balancer, numgen, nftlb, HAProxy, IPVS, nfvs; a table of ratios
 	@$(MAKE) --no-print-directory -s all $(TOOLS)
 	@B=$(B) bash bench/run
+bench-scale: deps ## cost by number of services, servers and connections: time, memory, expiry, start, reload, listing
+	@$(MAKE) --no-print-directory -s $(B)/nfvsd $(B)/nfvsadm $(B)/bench/scale
+	@$(B)/bench/scale
+	@B=$(B) bash bench/scale.sh
 bench-vm: deps deps-bench ## the same, and IPVS, in a stock Debian kernel under emulation: only ratios mean anything
 	@$(MAKE) --no-print-directory -s all $(TOOLS)
 	@B=$(B) NFVS_VM_OUT=$${NFVS_VM_OUT:-$(B)/vm} NFVS_VM_TIMEOUT=$${NFVS_VM_TIMEOUT:-3600} \
@@ -188,6 +192,6 @@ $(B)/nfvs.conf.5: docs/nfvs.conf.5.in $(B)/tests/tools/confkeys
 	$(B)/tests/tools/confkeys < $< | sed 's|@VERSION@|$(VERSION)|g' > $@
 
 .PHONY: all help deps deps-demo deps-bench demo check check-programs san-programs stress-programs \
-	fuzz-programs unit netns vm san tsan fuzz bench bench-vm bench-count lint lint-run lint-objects $(DIRS:%=lint-%) format install uninstall clean
+	fuzz-programs unit netns vm san tsan fuzz bench bench-scale bench-vm bench-count lint lint-run lint-objects $(DIRS:%=lint-%) format install uninstall clean
 .SECONDARY:
 -include $(OBJS:.o=.d) $(MAINS:.o=.d) $(TESTS:=.d) $(STRESS:=.d) $(FUZZ:=.d) $(TOOLS:=.d)

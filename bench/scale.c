@@ -22,7 +22,8 @@
 #define MILLION	 1000000u
 #define MANY	 10000u /* services */
 #define WORKERS	 2
-#define TURN_MS	 100 /* as upkeep_tick() wants it */
+#define WATCHERS (WORKERS + 1) /* and one that touches memory of its own and nothing of ours */
+#define TURN_MS	 100	       /* as upkeep_tick() wants it */
 
 static uint32_t connections_max = MILLION;
 
@@ -231,13 +232,18 @@ static void memory_fullnat6(void)
 	memory(AF_INET6, FORWARD_FULLNAT, "IPv6, FULLNAT");
 }
 
-/* A worker beside the end of all connections, and what held it up. */
+/* A worker beside the end of all connections, and what held it up; with memory, somebody who only
+ * goes to random places in it: what holds that one up, too, is the machine. */
 struct watcher {
 	pthread_t thread;
+	char *memory;
+	size_t bytes;
 	struct world *world;
 	uint32_t connections;
 	_Atomic bool *stop;
-	uint64_t batches, cpu, wall, undisturbed; /* ns: the longest batch by each clock */
+	uint64_t batches, alone,
+		over; /* all; those that kept their CPU; of these, above a millisecond */
+	uint64_t cpu, wall, kept; /* ns: the longest batch by each clock; of those that kept it */
 };
 
 static void longest(uint64_t *max, uint64_t value)
@@ -254,21 +260,34 @@ static uint64_t switches(void)
 	return (uint64_t)usage.ru_nivcsw;
 }
 
+/* As many cache lines as a packet may have to wait for. */
+static void memory_touch(struct watcher *w, uint64_t *random)
+{
+	for (int i = 0; i < 4; i++)
+		w->memory[(size_t)random_below(random, (uint32_t)(w->bytes / LINE)) * LINE]++;
+}
+
 static void watch_batch(struct watcher *w, struct direct *d, uint64_t *random)
 {
 	uint64_t before = switches(), cpu = cpu_ns(), wall = clock_ns(CLOCK_MONOTONIC);
 
 	rcu_read_lock();
 	for (uint32_t i = 0; i < BATCH; i++)
-		world_send(w->world, d, random_below(random, w->connections),
-			   i % 2 ? PKT_OUT : PKT_IN, PKT_ACK);
+		if (w->memory)
+			memory_touch(w, random);
+		else
+			world_send(w->world, d, random_below(random, w->connections),
+				   i % 2 ? PKT_OUT : PKT_IN, PKT_ACK);
 	rcu_read_unlock();
 	wall = clock_ns(CLOCK_MONOTONIC) - wall;
 	cpu = cpu_ns() - cpu;
 	longest(&w->cpu, cpu);
 	longest(&w->wall, wall);
-	if (switches() == before)
-		longest(&w->undisturbed, wall);
+	if (switches() == before) {
+		w->alone++;
+		w->over += wall > 1000000;
+		longest(&w->kept, wall);
+	}
 	w->batches++;
 }
 
@@ -305,28 +324,45 @@ static uint64_t expire_all(struct conns *conns, uint64_t now, uint64_t *cpu_turn
 	return turn;
 }
 
-static void watch_start(struct watcher watchers[WORKERS], struct world *world, _Atomic bool *stop)
+static void watch_start(struct watcher watchers[WATCHERS], _Atomic bool *stop)
 {
 	atomic_store(stop, false);
-	for (int i = 0; i < WORKERS; i++) {
-		watchers[i] = (struct watcher){
-			.world = world, .connections = connections_max, .stop = stop};
-		pthread_create(&watchers[i].thread, NULL, watch, &watchers[i]);
+	for (int i = 0; i < WATCHERS; i++) {
+		struct watcher *w = &watchers[i];
+
+		w->stop = stop;
+		w->batches = w->alone = w->over = w->cpu = w->wall = w->kept = 0;
+		pthread_create(&w->thread, NULL, watch, w);
 	}
 }
 
-static void watch_end(struct watcher watchers[WORKERS], const char *when)
+static void watch_end(struct watcher watchers[WATCHERS], const char *when)
 {
 	atomic_store(watchers[0].stop, true);
-	for (int i = 0; i < WORKERS; i++) {
+	for (int i = 0; i < WATCHERS; i++) {
 		struct watcher *w = &watchers[i];
 
 		pthread_join(w->thread, NULL);
-		printf("worker %d %s: %lu batches of %u packets, the longest %.3f ms of CPU, "
-		       "%.3f ms without losing the CPU, %.3f ms by the clock\n",
-		       i, when, (unsigned long)w->batches, BATCH, (double)w->cpu / 1e6,
-		       (double)w->undisturbed / 1e6, (double)w->wall / 1e6);
+		printf("  %s, %s: of %lu batches that kept their CPU the longest took %.3f ms, "
+		       "%lu more than 1 ms; of all %lu the longest %.3f ms of CPU, %.3f ms\n",
+		       w->memory ? "bare memory" : "a worker", when, (unsigned long)w->alone,
+		       (double)w->kept / 1e6, (unsigned long)w->over, (unsigned long)w->batches,
+		       (double)w->cpu / 1e6, (double)w->wall / 1e6);
 	}
+}
+
+static void watch_prepare(struct watcher watchers[WATCHERS], struct world *world)
+{
+	const struct conns_memory memory = conns_memory(world->conns);
+	struct watcher *bare = &watchers[WORKERS];
+
+	for (int i = 0; i < WATCHERS; i++)
+		watchers[i] = (struct watcher){.world = world, .connections = connections_max};
+	bare->bytes = memory.connections + memory.hashes;
+	bare->memory = malloc(bare->bytes);
+	if (!bare->memory)
+		abort();
+	memset(bare->memory, 0, bare->bytes);
 }
 
 /* All connections due at once, after as long a time without: what others on the machine do to
@@ -336,17 +372,18 @@ static void expiry(void)
 	struct world *world = world_new(1, SERVERS_EACH, AF_INET, FORWARD_NAT);
 	struct direct d = world_direct(world);
 	const struct timespec quiet = {.tv_sec = 4};
-	struct watcher watchers[WORKERS];
+	struct watcher watchers[WATCHERS];
 	uint64_t begin, turn, cpu_turn = 0;
 	_Atomic bool stop;
 
 	for (uint32_t i = 0; i < connections_max; i++)
 		world_add(world, &d, i);
 	world_settle(world);
-	watch_start(watchers, world, &stop);
+	watch_prepare(watchers, world);
+	watch_start(watchers, &stop);
 	nanosleep(&quiet, NULL);
 	watch_end(watchers, "before");
-	watch_start(watchers, world, &stop);
+	watch_start(watchers, &stop);
 	begin = clock_ns(CLOCK_MONOTONIC);
 	turn = expire_all(world->conns, d.now + 4000000, &cpu_turn);
 	printf("%9u connections due at once: gone after %.1f s; longest turn of the control thread "
@@ -354,6 +391,7 @@ static void expiry(void)
 	       connections_max, (double)(clock_ns(CLOCK_MONOTONIC) - begin) / 1e9,
 	       (double)turn / 1e6, (double)cpu_turn / 1e6);
 	watch_end(watchers, "meanwhile");
+	free(watchers[WORKERS].memory);
 	begin = resident();
 	world_free(world);
 	printf("memory before and after giving all back: %.1f MB, %.1f MB\n", (double)begin / 1e6,
