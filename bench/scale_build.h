@@ -155,7 +155,7 @@ static inline void world_locals(struct world *world)
 	for (uint32_t i = 0; i < LOCALS; i++)
 		addrs[i] = (struct locals_addr){world->af, world_addr(world->af, 13, 1 + i)};
 	world->locals = locals_new(addrs, LOCALS, LOCAL_FIRST, LOCAL_LAST);
-	conns_set_locals(world->conns, world->locals);
+	conns_set_locals(world->conns, world->locals, 0);
 }
 
 static inline void world_service(struct world *world, uint32_t n, enum forward_method method)

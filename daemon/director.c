@@ -80,7 +80,7 @@ struct director *director_new(const struct director_conf *conf, unsigned int que
 			      struct error *err)
 {
 	struct director *director = calloc(1, sizeof(*director));
-	uint64_t seeds[3] = {0};
+	uint64_t seeds[4] = {0};
 
 	if (!director) {
 		error_set(err, -ENOMEM, "no memory");
@@ -105,7 +105,8 @@ struct director *director_new(const struct director_conf *conf, unsigned int que
 		error_set(err, -ENOMEM, "no memory");
 		goto fail;
 	}
-	conns_set_locals(director->conns, deciding_locals(director->deciding));
+	/* Servers may still remember what the endpoints of an earlier start were used for. */
+	conns_set_locals(director->conns, deciding_locals(director->deciding), (uint32_t)seeds[3]);
 	proto_timeouts_init(&director->timeouts);
 	director->stale = true;
 	return director;

@@ -143,9 +143,9 @@ struct conn *conn_find(const struct conns *conns, const struct flow *flow, enum 
 /* A template by its key, or NULL. Any thread, RCU. */
 struct conn *conn_find_template(const struct conns *conns, const struct template_key *key);
 
-/* From where FULLNAT connections get their local endpoints; NULL: from nowhere. Borrowed until
- * conns_free(). Before any worker runs. */
-void conns_set_locals(struct conns *conns, const struct locals *locals);
+/* From where FULLNAT connections get their local endpoints, endpoint number @first first; NULL:
+ * from nowhere. Borrowed until conns_free(). Before any worker runs. */
+void conns_set_locals(struct conns *conns, const struct locals *locals, uint32_t first);
 
 /*
  * A new connection to @dest for @flow (client -> virtual), put into the table and counted at the

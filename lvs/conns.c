@@ -297,9 +297,10 @@ struct conn *conn_find_template(const struct conns *conns, const struct template
 	return find_in(conns, id_hash(conns, &id), &id, match_template);
 }
 
-void conns_set_locals(struct conns *conns, const struct locals *locals)
+void conns_set_locals(struct conns *conns, const struct locals *locals, uint32_t first)
 {
 	conns->locals = locals;
+	atomic_store_explicit(&conns->local_next, first, memory_order_relaxed);
 }
 
 static void conn_set_local(struct conn *conn, const union addr *addr)

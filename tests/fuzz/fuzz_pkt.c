@@ -81,7 +81,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	locals = locals_new((const struct locals_addr[]){{AF_INET, build_addr("10.0.0.9")},
 							 {AF_INET6, build_addr("fd00::9")}},
 			    2, 1000, 1100);
-	conns_set_locals(direct.conns, locals);
+	conns_set_locals(direct.conns, locals, 0);
 	web = serve(build_service(IPPROTO_TCP, "10.0.0.1", 80), servers4, 8080, FORWARD_NAT);
 	dns.flags = SERVICE_ONEPACKET;
 	serve(dns, servers4, 0, FORWARD_NAT);

@@ -352,7 +352,7 @@ int main(void)
 	locals = locals_new((const struct locals_addr[]){{AF_INET, build_addr("10.2.0.254")},
 							 {AF_INET6, build_addr("fd00:2::fe")}},
 			    2, 1000, 1020);
-	conns_set_locals(conns, locals);
+	conns_set_locals(conns, locals, 0);
 	proto_timeouts_init(&timeouts);
 	for (int i = 0; i < 500; i++)
 		administer(&random);

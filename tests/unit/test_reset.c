@@ -25,7 +25,7 @@ static void setup(void)
 
 	lab_open(&lab);
 	locals = locals_new(&addr, 1, 2000, 2002);
-	conns_set_locals(lab.d.conns, locals);
+	conns_set_locals(lab.d.conns, locals, 0);
 	lab.d.now = 5000;
 }
 

@@ -23,7 +23,7 @@ static void setup(void)
 	svc = lab_service(&lab, build_service(IPPROTO_SCTP, VIP, 80));
 	locals = locals_new((const struct locals_addr[]){{AF_INET, build_addr(LOCAL)}}, 1, 1000,
 			    1001);
-	conns_set_locals(lab.d.conns, locals);
+	conns_set_locals(lab.d.conns, locals, 0);
 }
 
 static void teardown(void)

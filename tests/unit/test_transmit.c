@@ -34,7 +34,7 @@ static void setup(void)
 
 	lab_open(&lab);
 	locals = locals_new(&addr, 1, 2000, 2002);
-	conns_set_locals(lab.d.conns, locals);
+	conns_set_locals(lab.d.conns, locals, 0);
 }
 
 static void teardown(void)
@@ -352,6 +352,14 @@ Test(transmit, fullnat_sends_what_may_be_cut_itself)
 	cr_assert(packet_runs(lab.outbox.items[0].parts[1].iov_base, LOCAL, 2000, RS, 5353));
 	cr_assert_eq(lab.pkt.data[IPV4_TTL], 63);
 	cr_assert_not(packet_wrong_sum(lab.pkt.data));
+}
+
+Test(transmit, fullnat_begins_with_the_endpoint_that_it_is_told)
+{
+	conns_set_locals(lab.d.conns, locals, 4); /* of three, so number 1 */
+	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 5353, 1), FORWARD_FULLNAT);
+	datagram(CLIENT, VIP, 4000, 10, true, 64);
+	cr_assert(packet_runs(lab.pkt.data, LOCAL, 2001, RS, 5353));
 }
 
 Test(transmit, fullnat_refuses_when_all_local_ports_are_in_use)
