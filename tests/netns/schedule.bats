@@ -151,21 +151,36 @@ teardown() {
 	is "$(stop hold2; echo $?)" 0
 }
 
+# No connection is active: what ended one has passed the director, too.
+idle() {
+	! adm -Ln | grep -qE '^  -> .* [1-9][0-9]* +[0-9]+ *$'
+}
+
 # The server that explain names for the next connection of each way to choose is the one that then
-# answers: three times in a row, the client's port as explain was told.
+# answers: three times in a row, the client's port as explain was told; after two of them a server is
+# quiesced. Text and JSON say the same.
 foretold() {
-	local scheduler=$1 port said got i
+	local scheduler=$1 port said json got i
 
 	shift
 	service_options="$*"
 	adm -C
 	service -t $VIP:80 "$scheduler" 8080 1 2 3
 	for i in 1 2 3; do
+		((i != 3)) || adm -e -t $VIP:80 -r 10.2.0.13:8080 -m -w 0
+		await 5 idle
 		port=$((20000 + RANDOM % 10000))
-		said=$(adm explain tcp 10.1.0.2:$port $VIP:80 |
-			sed -n 's/^decision .*it goes to 10\.2\.0\.1\([123]\):8080: .*/rs\1/p')
-		got=$(fetch client 1 http://$VIP/ --local-port $port | tally)
-		is "$scheduler $*: $got" "$scheduler $*: $said:1"
+		said=$(adm explain tcp 10.1.0.2:$port $VIP:80 | sed -n '
+			s/^decision .*it goes to 10\.2\.0\.1\([123]\):8080: .*/rs\1:1/p
+			s/^decision .*refused with ICMP port unreachable: no server is usable$/refused/p')
+		json=$(adm explain --json tcp 10.1.0.2:$port $VIP:80 | jq -r '
+			if .decision == "refused" then "refused"
+			elif .port == 8080 then (.server.address | sub("10.2.0.1"; "rs")) + ":1"
+			else . end')
+		got=$(fetch client 1 http://$VIP/ --local-port $port 2>&1 | tally)
+		[[ $got == rs* ]] || got=refused
+		is "$scheduler $*: $got" "$scheduler $*: $said"
+		is "$scheduler $*, JSON: $json" "$scheduler $*, JSON: $said"
 	done
 	service_options=
 }
@@ -177,9 +192,35 @@ foretold() {
 		foretold $scheduler
 	done
 	foretold sh -b sh-port
+	foretold sh -b sh-fallback,sh-port
+	foretold mh -b mh-port
 	foretold mh -b mh-port,mh-fallback
 	foretold maglev -b maglev-port
+	foretold wrr -b flag-1,flag-3
 	foretold p2c -p 300
+}
+
+@test "a scheduler and its flags from the file: shown, and heeded" {
+	local file
+
+	director_down
+	file=$(conf flags.conf <<-END
+		services = (
+		  { protocol = "tcp"; address = "$VIP"; port = 80;
+		    scheduler = "sh"; scheduler_flags = "sh-fallback, sh-port";
+		    servers = ( { address = "10.2.0.11"; port = 8080; weight = 0; },
+		                { address = "10.2.0.12"; port = 8080; } ); } );
+	END
+	)
+	director_up "$file"
+	has "$(adm -Ln)" "^TCP  $VIP:80 sh \(sh-fallback,sh-port\)\$"
+	# Half of the ports belong to the one that is quiesced.
+	is "$(fetch client 20 http://$VIP/ | tally)" "rs2:20"
+	sed -i 's/sh-fallback, //' "$file"
+	reload
+	has "$(adm -Ln)" "^TCP  $VIP:80 sh \(sh-port\)\$"
+	director_down
+	director_file
 }
 
 @test "explain shows what the scheduler goes by, and changes nothing" {
