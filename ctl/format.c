@@ -83,20 +83,22 @@ static void service_title(char buf[ENDPOINT_STRLEN + 8], bool numeric,
 		buf[SERVICE_WIDTH] = '\0';
 }
 
+/* As ipvsadm: of a scheduler that has names for flags, those alone. */
 const char *format_sched_flags(char buf[SCHED_FLAGS_STRLEN], const struct service_spec *spec)
 {
 	static const char *const general[SCHEDULER_FLAGS] = {"flag-1", "flag-2", "flag-3"};
 	const struct scheduler *sched = scheduler_find(spec->scheduler);
+	const char *const *names = general;
 	size_t len = 0;
 
+	for (unsigned int i = 0; sched && i < SCHEDULER_FLAGS; i++)
+		if (sched->flags[i])
+			names = sched->flags;
 	buf[0] = '\0';
-	for (unsigned int i = 0; i < SCHEDULER_FLAGS; i++) {
-		const char *own = sched ? sched->flags[i] : NULL;
-
-		if (spec->flags & SERVICE_SCHED1 << i)
+	for (unsigned int i = 0; i < SCHEDULER_FLAGS; i++)
+		if (spec->flags & SERVICE_SCHED1 << i && names[i])
 			len += (size_t)snprintf(buf + len, SCHED_FLAGS_STRLEN - len, "%s%s",
-						len ? "," : "", own ? own : general[i]);
-	}
+						len ? "," : "", names[i]);
 	return buf;
 }
 

@@ -232,12 +232,20 @@ Test(ctl_command, flags_of_every_scheduler)
 {
 	const struct scheduler *sched, *other;
 	char line[128], buf[SCHED_FLAGS_STRLEN];
+	struct service_spec spec;
 
 	for (size_t n = 0; (sched = scheduler_at(n)); n++) {
 		snprintf(line, sizeof(line), "-A -t 10.0.0.1:1 -s %s -b flag-1,flag-3,flag-2",
 			 sched->name);
 		cr_assert_eq(good(line).service.flags,
 			     SERVICE_SCHED1 | SERVICE_SCHED2 | SERVICE_SCHED3);
+		/* As ipvsadm shows them: its own names alone, if it has any. */
+		spec = good(line).service;
+		format_sched_flags(buf, &spec);
+		if (sched->flags[0] || sched->flags[1] || sched->flags[2])
+			cr_assert_null(strstr(buf, "flag-"), "%s", buf);
+		else
+			cr_assert_str_eq(buf, "flag-1,flag-2,flag-3");
 		for (unsigned int i = 0; i < SCHEDULER_FLAGS; i++) {
 			const char *name = sched->flags[i];
 			struct command command = {.kind = COMMAND_MAX};

@@ -369,6 +369,29 @@ Test(sched_locality, is_bounded)
 	}
 }
 
+/* Not one bucket more than it takes: 12 too many make a goal of 16, which is what the next has. */
+Test(sched_locality, takes_no_more_than_its_goal)
+{
+	struct cds_hlist_node *at;
+	uint32_t next = 0;
+
+	make("lblc", 1, 1, 1);
+	for (unsigned int n = 0; n < LOCALITY_MANY + 12; n++)
+		ASK(n, 'C');
+	for (at = table()->buckets[1].next; at; at = at->next)
+		next++;
+	cr_assert_eq(next, 16, "%u", next);
+	lab.time.now = 6 * MINUTE - 1;
+	services_minute(lab.services, &lab.time);
+	cr_assert_eq(table()->sites, LOCALITY_MANY + 12);
+	cr_assert_eq(table()->rover, 0, "all were looked at: %u", table()->rover);
+	lab.time.now++;
+	services_minute(lab.services, &lab.time);
+	cr_assert_eq(table()->sites, LOCALITY_MANY - 4, "%u", table()->sites);
+	cr_assert_eq(table()->rover, 1, "%u", table()->rover);
+	drop();
+}
+
 /* Many servers and sites, at random: no place is lost, none kept. Also for the sanitizers. */
 Test(sched_locality, keeps_its_books)
 {

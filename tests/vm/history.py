@@ -8,8 +8,13 @@ sane client would send, as state tables are for these too.
 import random
 
 SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh")
-FLAGS = {"sh": ("sh-fallback", "sh-port"), "mh": ("mh-fallback", "mh-port")}
+FLAGS = {"sh": ("sh-fallback", "sh-port", "flag-3"), "mh": ("mh-fallback", "mh-port", "flag-3")}
 ANY_FLAGS = ("flag-1", "flag-2", "flag-3")
+# One of these has the first service of a history, by its seed: any 20 in a row have all of them, and so
+# each scheduler, and each way in which flags change what sh and mh do.
+CASES = [(name, flags) for name in SCHEDULERS
+         for flags in ([[], FLAGS[name][:1], FLAGS[name][1:2], FLAGS[name][:2]] if name in FLAGS
+                       else [[]])]
 CLIENTS_FLAGS = ("A", "A", "A", "FA", "FA", "R", "S", "PA", "SA", "RA", "SF", "-", "F")
 CHUNKS = ("data", "init", "init-ack", "cookie-echo", "cookie-ack", "shutdown", "shutdown-ack",
           "shutdown-complete", "error", "abort", "sack", "cookie-echo+abort", "heartbeat")
@@ -51,9 +56,14 @@ class Service:
     def options(self):
         choose = self.maker.random
         name = choose.choice(self.maker.schedulers)
-        words = f"-s {name}"
         flags = [flag for flag in FLAGS.get(name, ANY_FLAGS) if choose.random() < 0.4]
-        if flags and (name in FLAGS or choose.random() < 0.2):
+        if name not in FLAGS and choose.random() > 0.3:
+            flags = []
+        if self.maker.case:
+            name, flags = self.maker.case
+            self.maker.case = None
+        words = f"-s {name}"
+        if flags:
             words += " -b " + ",".join(flags)
         needs = self.kind != "-f FWM" and self.port in ("0", "21")
         if needs or choose.random() < 0.35:
@@ -135,6 +145,11 @@ class History:
             kind = self.random.choices(kinds, KINDS.values())[0]
             self.services.setdefault(kind, Service(self, kind))
         self.settings = [name for name in settings if self.random.random() < 0.2]
+        self.case = CASES[seed % len(CASES)]
+        if self.case[0] not in schedulers:
+            self.case = None
+        elif self.case[0] in BY_TARGET and "schedule_icmp" in self.settings:
+            self.settings.remove("schedule_icmp")
         if "schedule_icmp" in self.settings:
             self.schedulers = [name for name in schedulers if name not in BY_TARGET] or schedulers
         self.flows = []
