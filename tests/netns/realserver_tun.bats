@@ -132,9 +132,10 @@ finished() {
 	on rs ip addr add $VIP/32 dev tunl0
 	on rs ip fou del port 5555
 	problem "^UDP port 5555: gue is not received, IPv4"
-	run on rs setpriv --reuid 65534 "$RS" check --method tun --tunnel gue:5555 --vip $VIP
-	has "$output" "^UDP port 5555: only root can see whether gue is received"
 	on rs ip fou add port 5555 gue
+	# Whether others than root see it is the kernel's to say; none is told that it is not received.
+	run on rs setpriv --reuid 65534 "$RS" check --method tun --tunnel gue:5555 --vip $VIP
+	has "${output:-nothing}" "^(nothing|UDP port 5555: only root can see whether gue is received)$"
 	on rs ip link set tunl0 down
 	run rs check
 	has "$output" "^tunl0: the tunnel device is down"
