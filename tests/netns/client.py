@@ -52,6 +52,20 @@ def keepalive(times, host, port):
         print(request(sock))
 
 
+def again(source, host, port):
+    """a request from port SOURCE; the server closes, so that the port can be used again at once"""
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.settimeout(5)
+    sock.bind(("", int(source)))
+    sock.connect((host, int(port)))
+    sock.sendall(REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    data = b""
+    while more := sock.recv(65536):
+        data += more
+    print(data.partition(b"\r\n\r\n")[2].decode().strip())
+
+
 def hold(count, host, port):
     """COUNT connections, each with one request made, open until SIGTERM"""
     socks = []
@@ -149,7 +163,7 @@ def gso_receive(count, host, port):
 
 
 def main():
-    commands = (keepalive, hold, live, refused, udp, udp_same, echo, gso_send, gso_receive)
+    commands = (keepalive, again, hold, live, refused, udp, udp_same, echo, gso_send, gso_receive)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM} if "hold" in sys.argv[:2] else {})
     for command in commands:
         if sys.argv[1:2] == [command.__name__]:

@@ -77,44 +77,6 @@ own() {
 	on dir python3 "$LAB_SRC/client.py" "$@"
 }
 
-# way VIP CLIENT: who sends what to whom, as docs/methods.md has it; nothing but this is seen at any
-# interface of the director.
-way() {
-	local port=$((40000 + BATS_TEST_NUMBER)) where
-
-	capture client client eth0 tcp
-	capture eth0 dir eth0 tcp
-	capture eth1 dir eth1 tcp
-	capture lo dir lo tcp
-	fetch client 1 "http://$(bracket "$1")/" --local-port $port
-	for where in client eth0; do
-		hop $where "$(mac client eth0)" "$(mac dir eth0)" "$2.$port" "$1.80"
-		hop $where "$(mac dir eth0)" "$(mac client eth0)" "$1.80" "$2.$port"
-	done
-	hops_only client eth0
-	is "$(captured eth1 .; captured lo .)" "" "elsewhere"
-}
-
-@test "a server that is the director itself: MAC, address and port at each hop, NAT and DR" {
-	adm -A -t $VIP:80 -s rr
-	adm -a -t $VIP:80 -r 10.2.0.1:8080 -m
-	adm -A -t "[$VIP6]:80" -s rr
-	adm -a -t "[$VIP6]:80" -r '[fd00:2::1]:8081' -m
-	is "$(way $VIP 10.1.0.2)" "dir 8080 10.1.0.2"
-	is "$(way $VIP6 fd00:1::2)" "dir 8081 fd00:1::2"
-	adm -C
-	serve -t $VIP:80 -g 10.1.0.1
-	serve -t "[$VIP6]:80" -i fd00:1::1
-	is "$(way $VIP 10.1.0.2)" "dir 80 10.1.0.2"
-	is "$(way $VIP6 fd00:1::2)" "dir 80 fd00:1::2"
-}
-
-@test "a server that is the director itself: short connections, up to 1,000 a second" {
-	adm -A -t $VIP2:8081 -s rr
-	adm -a -t $VIP2:8081 -r 10.2.0.1:8080 -m
-	short_connections client $VIP2 8081 30
-}
-
 @test "a server that is the director itself: NAT to another port, IPv4 and IPv6" {
 	adm -A -t $VIP:80 -s rr
 	adm -a -t $VIP:80 -r 10.2.0.1:8080 -m
@@ -175,6 +137,44 @@ way() {
 	big_both_ways client "[$VIP6]:8080" dir
 }
 
+# way VIP CLIENT PORT: who sends what to whom, as docs/methods.md has it; nothing but this is seen at any
+# interface of the director.
+way() {
+	local port=$3 where
+
+	capture client client eth0 tcp
+	capture eth0 dir eth0 tcp
+	capture eth1 dir eth1 tcp
+	capture lo dir lo tcp
+	fetch client 1 "http://$(bracket "$1")/" --local-port $port
+	for where in client eth0; do
+		hop $where "$(mac client eth0)" "$(mac dir eth0)" "$2.$port" "$1.80"
+		hop $where "$(mac dir eth0)" "$(mac client eth0)" "$1.80" "$2.$port"
+	done
+	hops_only client eth0
+	is "$(captured eth1 .; captured lo .)" "" "elsewhere"
+}
+
+@test "a server that is the director itself: MAC, address and port at each hop, NAT and DR" {
+	adm -A -t $VIP:80 -s rr
+	adm -a -t $VIP:80 -r 10.2.0.1:8080 -m
+	adm -A -t "[$VIP6]:80" -s rr
+	adm -a -t "[$VIP6]:80" -r '[fd00:2::1]:8081' -m
+	is "$(way $VIP 10.1.0.2 40001)" "dir 8080 10.1.0.2"
+	is "$(way $VIP6 fd00:1::2 40002)" "dir 8081 fd00:1::2"
+	adm -C
+	serve -t $VIP:80 -g 10.1.0.1
+	serve -t "[$VIP6]:80" -i fd00:1::1
+	is "$(way $VIP 10.1.0.2 40003)" "dir 80 10.1.0.2"
+	is "$(way $VIP6 fd00:1::2 40004)" "dir 80 fd00:1::2"
+}
+
+@test "a server that is the director itself: short connections, up to 1,000 a second" {
+	adm -A -t $VIP2:8081 -s rr
+	adm -a -t $VIP2:8081 -r 10.2.0.1:8080 -m
+	short_connections client $VIP2 8081 30
+}
+
 @test "several virtual addresses, the same servers: each client is answered by whom it asked" {
 	local vip
 
@@ -200,7 +200,7 @@ way() {
 	adm -d -t $VIP:80 -r 10.2.0.12:8080
 	adm -d -t $VIP2:80 -r 10.2.0.12:8080
 	for vip in $VIP $VIP2 $VIP $VIP2; do
-		is "$(fetch client 1 http://$vip/ --local-port 41000)" "rs1 8080 10.1.0.2" "$vip"
+		is "$(client again 41000 $vip 80)" "rs1 8080 10.1.0.2" "$vip"
 	done
 	adm -a -t $VIP:80 -r 10.2.0.12:8080 -m
 	adm -a -t $VIP2:80 -r 10.2.0.12:8080 -m
@@ -325,9 +325,9 @@ mark_requests() {
 	END
 }
 
-# bypassed ORIGIN CLIENT: it gets there unchanged, and the answer back, as docs/methods.md has it
+# bypassed ORIGIN CLIENT PORT: it gets there unchanged, and the answer back, as docs/methods.md has it
 bypassed() {
-	local port=$((40000 + BATS_TEST_NUMBER))
+	local port=$3
 
 	capture eth0 dir eth0 tcp
 	capture eth2 dir eth2 tcp
@@ -346,8 +346,8 @@ bypassed() {
 	adm -A -f 7 -s rr
 	adm -A -f 7 -6 -s rr
 	is "$(on dir cat /proc/sys/net/ipv{4,6}/conf/all/forwarding | paste -sd ' ')" "1 1"
-	bypassed 10.3.0.11 10.1.0.2
-	bypassed fd00:3::11 fd00:1::2
+	bypassed 10.3.0.11 10.1.0.2 40005
+	bypassed fd00:3::11 fd00:1::2 40006
 	has "$(adm -Lcn)" '10.3.0.11:80'
 	client refused tcp $VIP 80 # asked for is the director itself: not to be bypassed
 	# With a server it is the cache that answers; what was bypassed stays so.
