@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* lvs/transmit.c and the methods on it: what leaves how for DR, TUN and FULLNAT, and what a sender
  * is told whose packet cannot. The lab's network takes 1500 bytes (direct_build.h). */
-#include "tests/unit/direct_build.h"
+#include "tests/unit/transmit_build.h"
 
 #include "lvs/filter.h"
 #include "lvs/forward.h"
@@ -11,19 +11,6 @@
 #include <errno.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
-
-#define CLIENT	"10.1.0.2"
-#define VIP	"10.1.0.100"
-#define RS	"10.2.0.1"
-#define LOCAL	"10.3.0.1"
-#define CLIENT6 "fd00:1::2"
-#define VIP6	"fd00:1::100"
-#define RS6	"fd00:2::1"
-
-#define IPV4_FLAGS 6 /* offset of the byte that has DF */
-#define DF	   0x40
-#define IPV4_TTL   8
-#define IPV6_TTL   7
 
 static struct lab lab;
 static struct locals *locals;
@@ -44,39 +31,6 @@ static void teardown(void)
 }
 
 TestSuite(transmit, .init = setup, .fini = teardown);
-
-static struct dest *serve(struct service_spec spec, struct dest_spec server,
-			  enum forward_method method)
-{
-	struct service *svc = lab_service(&lab, spec);
-	struct dest *dest = NULL;
-
-	server.method = method;
-	cr_assert_eq(service_dest_add(lab.d.services, svc, &server, &dest), 0);
-	return dest;
-}
-
-/* A datagram from a client; @df, @ttl: of an IPv4 packet. */
-static void datagram(const char *from, const char *to, uint16_t sport, uint16_t payload, bool df,
-		     uint8_t ttl)
-{
-	static uint8_t bytes[BUILD_MAX];
-	struct build b = {.protocol = IPPROTO_UDP,
-			  FROM_TO(from, sport, to, 53),
-			  .payload = payload,
-			  .partial = lab.partial};
-	size_t len = build_packet(bytes, &b);
-
-	if (bytes[0] >> 4 == 6) {
-		bytes[IPV6_TTL] = ttl;
-	} else {
-		bytes[IPV4_FLAGS] = df ? DF : 0;
-		bytes[IPV4_TTL] = ttl;
-		put_be16(bytes + 10, 0);
-		put_be16(bytes + 10, ~sum_words(0, bytes, 20));
-	}
-	lab_bytes(&lab, PKT_IN, bytes, len);
-}
 
 /* The last packet's ICMP error: of this type and code, to @client, with this MTU. */
 static void assert_told(const char *client, uint8_t type, uint8_t code, uint16_t mtu)
@@ -101,8 +55,8 @@ Test(transmit, dr_sends_the_packet_as_it_is_to_the_server)
 	union addr rs = build_addr(RS);
 	const struct outgoing *out = &lab.outbox.items[0];
 
-	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_DR);
-	datagram(CLIENT, VIP, 4000, 100, true, 64);
+	lab_serve(&lab, build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_DR);
+	lab_datagram(&lab, CLIENT, VIP, 4000, 100, true, 64);
 	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
 	cr_assert_eq(lab.outbox.len, 1);
 	cr_assert(addr_equal(&out->hop, &rs));
@@ -115,9 +69,9 @@ Test(transmit, dr_sends_the_packet_as_it_is_to_the_server)
 
 Test(transmit, dr_makes_a_checksum_that_was_left_to_the_card)
 {
-	serve(build_service(IPPROTO_UDP, VIP6, 53), build_dest(RS6, 53, 1), FORWARD_DR);
+	lab_serve(&lab, build_service(IPPROTO_UDP, VIP6, 53), build_dest(RS6, 53, 1), FORWARD_DR);
 	lab.partial = true;
-	datagram(CLIENT6, VIP6, 4000, 101, true, 64);
+	lab_datagram(&lab, CLIENT6, VIP6, 4000, 101, true, 64);
 	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
 	cr_assert_not(packet_wrong_sum(lab.pkt.data));
 	cr_assert_eq(lab.pkt.data[IPV6_TTL], 63);
@@ -131,7 +85,7 @@ Test(transmit, a_super_packet_is_cut_first)
 			    .flags = PKT_SYN},
 		     data = syn;
 
-	serve(spec, build_dest(RS, 80, 1), FORWARD_DR);
+	lab_serve(&lab, spec, build_dest(RS, 80, 1), FORWARD_DR);
 	lab_send(&lab, PKT_IN, &syn);
 	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
 	data.flags = PKT_ACK;
@@ -144,48 +98,50 @@ Test(transmit, a_super_packet_is_cut_first)
 
 Test(transmit, a_server_that_is_this_machine_gets_it_by_local_delivery)
 {
-	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest("127.0.0.1", 53, 1), FORWARD_DR);
-	serve(build_service(IPPROTO_UDP, VIP6, 53), build_dest("::1", 53, 1), FORWARD_TUN);
-	datagram(CLIENT, VIP, 4000, 100, true, 1);
+	lab_serve(&lab, build_service(IPPROTO_UDP, VIP, 53), build_dest("127.0.0.1", 53, 1),
+		  FORWARD_DR);
+	lab_serve(&lab, build_service(IPPROTO_UDP, VIP6, 53), build_dest("::1", 53, 1),
+		  FORWARD_TUN);
+	lab_datagram(&lab, CLIENT, VIP, 4000, 100, true, 1);
 	cr_assert(lab_passed(&lab));
-	datagram(CLIENT6, VIP6, 4000, 100, true, 1);
+	lab_datagram(&lab, CLIENT6, VIP6, 4000, 100, true, 1);
 	cr_assert(lab_passed(&lab));
 }
 
 Test(transmit, the_sender_of_what_is_too_big_is_told)
 {
-	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_DR);
-	serve(build_service(IPPROTO_UDP, VIP6, 53), build_dest(RS6, 53, 1), FORWARD_TUN);
+	lab_serve(&lab, build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_DR);
+	lab_serve(&lab, build_service(IPPROTO_UDP, VIP6, 53), build_dest(RS6, 53, 1), FORWARD_TUN);
 	lab.ifindex = 9;
-	datagram(CLIENT, VIP, 4000, 1473, true, 64);
+	lab_datagram(&lab, CLIENT, VIP, 4000, 1473, true, 64);
 	assert_told(CLIENT, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 1500);
-	datagram(CLIENT, VIP, 4000, 1472, true, 64);
+	lab_datagram(&lab, CLIENT, VIP, 4000, 1472, true, 64);
 	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
-	datagram(CLIENT6, VIP6, 4000, 1500 - 40 - 48 + 1, true, 64);
+	lab_datagram(&lab, CLIENT6, VIP6, 4000, 1500 - 40 - 48 + 1, true, 64);
 	assert_told(CLIENT6, ICMP6_PACKET_TOO_BIG, 0, 1460);
 	cr_assert_eq(lab_reason(&lab, REASON_TOO_BIG), 2);
 }
 
 Test(transmit, what_may_be_cut_is_cut)
 {
-	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_DR);
-	serve(build_service(IPPROTO_UDP, VIP6, 53), build_dest(RS6, 53, 1), FORWARD_DR);
-	datagram(CLIENT, VIP, 4000, 3000, false, 64);
+	lab_serve(&lab, build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_DR);
+	lab_serve(&lab, build_service(IPPROTO_UDP, VIP6, 53), build_dest(RS6, 53, 1), FORWARD_DR);
+	lab_datagram(&lab, CLIENT, VIP, 4000, 3000, false, 64);
 	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
 	cr_assert_eq(lab.outbox.items[0].mtu, 1500);
 	/* Larger than any interface takes, so it came in fragments. */
-	datagram(CLIENT6, VIP6, 4000, 3000, true, 64);
+	lab_datagram(&lab, CLIENT6, VIP6, 4000, 3000, true, 64);
 	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
 	cr_assert_eq(lab.outbox.items[0].mtu, 1500);
 }
 
 Test(transmit, tunnels_cut_when_pmtu_disc_is_off)
 {
-	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_TUN);
-	datagram(CLIENT, VIP, 4000, 1472, true, 64);
+	lab_serve(&lab, build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_TUN);
+	lab_datagram(&lab, CLIENT, VIP, 4000, 1472, true, 64);
 	assert_told(CLIENT, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 1480);
 	lab.settings.values[SETTING_PMTU_DISC] = 0;
-	datagram(CLIENT, VIP, 4000, 1472, true, 64);
+	lab_datagram(&lab, CLIENT, VIP, 4000, 1472, true, 64);
 	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
 	cr_assert_eq(lab.outbox.items[0].head[IPV4_FLAGS] & DF, 0);
 }
@@ -205,8 +161,8 @@ static bool fits(bool v6, uint16_t size)
 {
 	const struct outgoing *out = &lab.outbox.items[0];
 
-	datagram(v6 ? CLIENT6 : CLIENT, v6 ? VIP6 : VIP, 4000, (uint16_t)(size - (v6 ? 48 : 28)),
-		 true, 64);
+	lab_datagram(&lab, v6 ? CLIENT6 : CLIENT, v6 ? VIP6 : VIP, 4000,
+		     (uint16_t)(size - (v6 ? 48 : 28)), true, 64);
 	return lab.verdict.action == VERDICT_STOLEN &&
 	       out->parts[0].iov_len + out->parts[1].iov_len <= out->mtu;
 }
@@ -243,7 +199,8 @@ Test(transmit, a_tunnel_takes_its_headers_off_the_mtu)
 		narrow = rows[i / 4].mtu;
 		lab.router.find = find_narrow;
 		lab.ifindex = 9;
-		serve(build_service(IPPROTO_UDP, v6 ? VIP6 : VIP, 53), server, FORWARD_TUN);
+		lab_serve(&lab, build_service(IPPROTO_UDP, v6 ? VIP6 : VIP, 53), server,
+			  FORWARD_TUN);
 		cr_expect(fits(v6, room), "%s, %zu", rows[i / 4].name, i % 4);
 		cr_expect_not(fits(v6, room + 1), "%s, %zu", rows[i / 4].name, i % 4);
 		if (v6)
@@ -262,11 +219,11 @@ Test(transmit, a_tunnel_leaves_ipv6_its_1280_bytes)
 	for (int outer6 = 0; outer6 < 2; outer6++) {
 		narrow = 1290;
 		lab.router.find = find_narrow;
-		serve(build_service(IPPROTO_UDP, VIP6, 53), build_dest(outer6 ? RS6 : RS, 53, 1),
-		      FORWARD_TUN);
-		datagram(CLIENT6, VIP6, 4000, 1281 - 48, true, 64);
+		lab_serve(&lab, build_service(IPPROTO_UDP, VIP6, 53),
+			  build_dest(outer6 ? RS6 : RS, 53, 1), FORWARD_TUN);
+		lab_datagram(&lab, CLIENT6, VIP6, 4000, 1281 - 48, true, 64);
 		assert_told(CLIENT6, ICMP6_PACKET_TOO_BIG, 0, 1280);
-		datagram(CLIENT6, VIP6, 4000, 1280 - 48, true, 64);
+		lab_datagram(&lab, CLIENT6, VIP6, 4000, 1280 - 48, true, 64);
 		cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
 		cr_assert_eq(lab.outbox.items[0].mtu, 1290, "so the sender cuts it");
 		if (!outer6)
@@ -278,23 +235,24 @@ Test(transmit, a_tunnel_leaves_ipv6_its_1280_bytes)
 
 Test(transmit, time_to_live_ends_here)
 {
-	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_DR);
-	serve(build_service(IPPROTO_UDP, VIP6, 53), build_dest(RS6, 53, 1), FORWARD_TUN);
-	serve(build_service(IPPROTO_UDP, "10.1.0.101", 53), build_dest(RS, 5353, 1),
-	      FORWARD_FULLNAT);
-	datagram(CLIENT, VIP, 4000, 10, true, 1);
+	lab_serve(&lab, build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_DR);
+	lab_serve(&lab, build_service(IPPROTO_UDP, VIP6, 53), build_dest(RS6, 53, 1), FORWARD_TUN);
+	lab_serve(&lab, build_service(IPPROTO_UDP, "10.1.0.101", 53), build_dest(RS, 5353, 1),
+		  FORWARD_FULLNAT);
+	lab_datagram(&lab, CLIENT, VIP, 4000, 10, true, 1);
 	assert_told(CLIENT, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
-	datagram(CLIENT6, VIP6, 4000, 10, true, 1);
+	lab_datagram(&lab, CLIENT6, VIP6, 4000, 10, true, 1);
 	assert_told(CLIENT6, ICMP6_TIME_EXCEEDED, ICMP6_TIME_EXCEED_TRANSIT, 0);
-	datagram(CLIENT, "10.1.0.101", 4000, 10, true, 1);
+	lab_datagram(&lab, CLIENT, "10.1.0.101", 4000, 10, true, 1);
 	assert_told(CLIENT, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
 	cr_assert_eq(lab_reason(&lab, REASON_TTL), 3);
 }
 
 Test(transmit, no_way_to_the_server)
 {
-	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest("10.99.0.1", 53, 1), FORWARD_TUN);
-	datagram(CLIENT, VIP, 4000, 10, true, 64);
+	lab_serve(&lab, build_service(IPPROTO_UDP, VIP, 53), build_dest("10.99.0.1", 53, 1),
+		  FORWARD_TUN);
+	lab_datagram(&lab, CLIENT, VIP, 4000, 10, true, 64);
 	assert_told(CLIENT, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
 	cr_assert_eq(lab_reason(&lab, REASON_NO_ROUTE), 1);
 }
@@ -306,7 +264,7 @@ static unsigned int errors_of(unsigned int packets, unsigned int ms)
 
 	for (unsigned int i = 0; i < packets; i++) {
 		lab.d.now += ms;
-		datagram(CLIENT, VIP, 4000, 10, true, 64);
+		lab_datagram(&lab, CLIENT, VIP, 4000, 10, true, 64);
 		errors += lab.outbox.errors;
 	}
 	return errors;
@@ -316,7 +274,8 @@ Test(transmit, a_flood_makes_no_flood_of_errors)
 {
 	uint8_t *buf;
 
-	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest("10.99.0.1", 53, 1), FORWARD_DR);
+	lab_serve(&lab, build_service(IPPROTO_UDP, VIP, 53), build_dest("10.99.0.1", 53, 1),
+		  FORWARD_DR);
 	lab.d.now = 1000000;
 	cr_assert_eq(errors_of(1000, 0), 50);
 	cr_assert_eq(errors_of(1000, 1), 1000, "a thousand a second");
@@ -324,145 +283,46 @@ Test(transmit, a_flood_makes_no_flood_of_errors)
 	cr_assert_null(outbox_add_error(&lab.outbox, lab.d.now + 10, &buf), "and a batch has few");
 }
 
-Test(transmit, fullnat_is_another_client_to_the_server)
-{
-	struct build reply = {
-		.protocol = IPPROTO_UDP, FROM_TO(RS, 5353, LOCAL, 2000), .payload = 20};
-
-	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 5353, 1), FORWARD_FULLNAT);
-	datagram(CLIENT, VIP, 4000, 100, true, 64);
-	cr_assert(lab.verdict.mangled && lab.verdict.set_mark);
-	cr_assert_eq(lab.verdict.mark, mark_send(LAB_MASK));
-	cr_assert(packet_runs(lab.pkt.data, LOCAL, 2000, RS, 5353));
-	cr_assert_not(packet_wrong_sum(lab.pkt.data));
-	lab.hook = HOOK_PREROUTING;
-	lab_send(&lab, PKT_IN, &reply);
-	cr_assert(lab.verdict.mangled && lab.verdict.set_mark);
-	cr_assert(packet_runs(lab.pkt.data, VIP, 53, CLIENT, 4000));
-	cr_assert_not(packet_wrong_sum(lab.pkt.data));
-}
-
-/* The rule that sends the rest sets DF, so these go out by ourselves. */
-Test(transmit, fullnat_sends_what_may_be_cut_itself)
-{
-	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 5353, 1), FORWARD_FULLNAT);
-	datagram(CLIENT, VIP, 4000, 100, false, 64);
-	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
-	cr_assert_eq(lab.outbox.len, 1);
-	cr_assert(packet_runs(lab.outbox.items[0].parts[1].iov_base, LOCAL, 2000, RS, 5353));
-	cr_assert_eq(lab.pkt.data[IPV4_TTL], 63);
-	cr_assert_not(packet_wrong_sum(lab.pkt.data));
-}
-
-Test(transmit, fullnat_begins_with_the_endpoint_that_it_is_told)
-{
-	conns_set_locals(lab.d.conns, locals, 4); /* of three, so number 1 */
-	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 5353, 1), FORWARD_FULLNAT);
-	datagram(CLIENT, VIP, 4000, 10, true, 64);
-	cr_assert(packet_runs(lab.pkt.data, LOCAL, 2001, RS, 5353));
-}
-
-Test(transmit, fullnat_refuses_when_all_local_ports_are_in_use)
-{
-	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 5353, 1), FORWARD_FULLNAT);
-	for (uint16_t i = 0; i < 3; i++) {
-		datagram(CLIENT, VIP, 4000 + i, 10, true, 64);
-		cr_assert_eq(lab.verdict.mark, mark_send(LAB_MASK));
-		cr_assert(packet_runs(lab.pkt.data, LOCAL, 2000 + i, RS, 5353));
-	}
-	datagram(CLIENT, VIP, 4003, 10, true, 64);
-	cr_assert(!lab.verdict.mangled);
-	cr_assert_eq(lab.verdict.mark, mark_refuse(LAB_MASK));
-	cr_assert_eq(lab_reason(&lab, REASON_NO_LOCAL), 1);
-	/* Those that have one keep it, and one that ends leaves it to the next. */
-	datagram(CLIENT, VIP, 4001, 10, true, 64);
-	cr_assert(packet_runs(lab.pkt.data, LOCAL, 2001, RS, 5353));
-	lab_wait(&lab, 200000);
-	datagram(CLIENT, VIP, 4001, 10, true, 64);
-	lab_wait(&lab, 200000);
-	datagram(CLIENT, VIP, 4003, 10, true, 64);
-	cr_assert_eq(lab.verdict.mark, mark_send(LAB_MASK));
-}
-
-Test(transmit, a_fullnat_error_is_translated_on_both_ends)
-{
-	struct build request = {.protocol = IPPROTO_UDP, FROM_TO(LOCAL, 2000, RS, 5353)},
-		     answer = {.protocol = IPPROTO_UDP, FROM_TO(VIP, 53, CLIENT, 4000)},
-		     from_server = {.protocol = IPPROTO_ICMP,
-				    .saddr = RS,
-				    .daddr = LOCAL,
-				    .type = ICMP_DEST_UNREACH,
-				    .code = 3,
-				    .inner = &request},
-		     from_client = {.protocol = IPPROTO_ICMP,
-				    .saddr = CLIENT,
-				    .daddr = VIP,
-				    .type = ICMP_DEST_UNREACH,
-				    .code = 3,
-				    .inner = &answer};
-	union addr vip = build_addr(VIP), client = build_addr(CLIENT), rs = build_addr(RS),
-		   local = build_addr(LOCAL);
-
-	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 5353, 1), FORWARD_FULLNAT);
-	datagram(CLIENT, VIP, 4000, 100, true, 64);
-	lab.hook = HOOK_PREROUTING;
-	lab_send(&lab, PKT_IN, &from_server);
-	cr_assert(lab.verdict.mangled);
-	cr_assert_eq(pkt_parse(&lab.pkt), REASON_NONE);
-	cr_assert(addr_equal(&lab.pkt.flow.saddr, &vip) &&
-		  addr_equal(&lab.pkt.flow.daddr, &client));
-	cr_assert(addr_equal(&lab.pkt.inner.saddr, &client) &&
-		  addr_equal(&lab.pkt.inner.daddr, &vip));
-	cr_assert_eq(lab.pkt.inner.sport, htons(4000));
-	cr_assert_eq(lab.pkt.inner.dport, htons(53));
-	cr_assert_not(packet_wrong_sum(lab.pkt.data));
-	lab_send(&lab, PKT_IN, &from_client);
-	cr_assert_eq(pkt_parse(&lab.pkt), REASON_NONE);
-	cr_assert(addr_equal(&lab.pkt.flow.saddr, &local) && addr_equal(&lab.pkt.flow.daddr, &rs));
-	cr_assert_eq(lab.pkt.inner.sport, htons(5353));
-	cr_assert_eq(lab.pkt.inner.dport, htons(2000));
-	cr_assert_not(packet_wrong_sum(lab.pkt.data));
-}
-
 Test(transmit, a_client_on_the_director_is_routed_anew)
 {
-	serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 5353, 1), FORWARD_FULLNAT);
-	serve(build_service(IPPROTO_UDP, VIP6, 53), build_dest(RS6, 53, 1), FORWARD_DR);
+	lab_serve(&lab, build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 5353, 1),
+		  FORWARD_FULLNAT);
+	lab_serve(&lab, build_service(IPPROTO_UDP, VIP6, 53), build_dest(RS6, 53, 1), FORWARD_DR);
 	lab.hook = HOOK_OUTPUT;
-	datagram(CLIENT, VIP, 4000, 100, true, 1);
+	lab_datagram(&lab, CLIENT, VIP, 4000, 100, true, 1);
 	cr_assert(lab.verdict.mangled && !lab.verdict.set_mark);
-	datagram(CLIENT6, VIP6, 4000, 100, true, 1);
+	lab_datagram(&lab, CLIENT6, VIP6, 4000, 100, true, 1);
 	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
 	cr_assert_eq(lab.pkt.data[IPV6_TTL], 1, "nobody forwarded it");
 }
 
 Test(transmit, a_connection_keeps_the_method_that_it_began_with)
 {
-	struct dest *dest =
-		serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_NAT);
+	struct dest *dest = lab_serve(&lab, build_service(IPPROTO_UDP, VIP, 53),
+				      build_dest(RS, 53, 1), FORWARD_NAT);
 	struct dest_spec spec;
 
-	datagram(CLIENT, VIP, 4000, 100, true, 64);
+	lab_datagram(&lab, CLIENT, VIP, 4000, 100, true, 64);
 	cr_assert(lab_runs(&lab, CLIENT, 4000, RS, 53));
 	dest_get(dest, &spec);
 	spec.method = FORWARD_DR;
 	dest_set(dest, &spec);
-	datagram(CLIENT, VIP, 4000, 100, true, 64);
+	lab_datagram(&lab, CLIENT, VIP, 4000, 100, true, 64);
 	cr_assert(lab_runs(&lab, CLIENT, 4000, RS, 53));
-	datagram(CLIENT, VIP, 4001, 100, true, 64);
+	lab_datagram(&lab, CLIENT, VIP, 4001, 100, true, 64);
 	cr_assert_eq(lab.verdict.action, VERDICT_STOLEN);
 }
 
 Test(transmit, a_client_in_the_network_of_its_nat_server_is_noted)
 {
-	struct dest *dest =
-		serve(build_service(IPPROTO_UDP, VIP, 53), build_dest(RS, 53, 1), FORWARD_NAT);
+	struct dest *dest = lab_serve(&lab, build_service(IPPROTO_UDP, VIP, 53),
+				      build_dest(RS, 53, 1), FORWARD_NAT);
 
 	atomic_store(&dest->near_prefix, 24);
 	lab.hook = HOOK_PREROUTING;
-	datagram(CLIENT, VIP, 4000, 100, true, 64);
+	lab_datagram(&lab, CLIENT, VIP, 4000, 100, true, 64);
 	cr_assert_eq(lab.settings.near, 0);
-	datagram("10.2.0.77", VIP, 4000, 100, true, 64);
+	lab_datagram(&lab, "10.2.0.77", VIP, 4000, 100, true, 64);
 	cr_assert_eq(lab.settings.near, 1);
 	cr_assert_eq(dest->near, NEAR_SEEN);
 }
@@ -480,19 +340,19 @@ Test(transmit, bypass_where_there_is_no_server)
 	atomic_fetch_or(&bypass.v4->flags, DEST_AVAILABLE);
 	lab.d.bypass = &bypass;
 	lab.mark = 7;
-	datagram(CLIENT, VIP, 4000, 100, true, 64);
+	lab_datagram(&lab, CLIENT, VIP, 4000, 100, true, 64);
 	cr_assert_eq(lab.verdict.mark, 7 | mark_refuse(LAB_MASK));
 	lab.settings.values[SETTING_CACHE_BYPASS] = 1;
-	datagram(CLIENT, "127.0.0.1", 4000, 100, true, 64);
+	lab_datagram(&lab, CLIENT, "127.0.0.1", 4000, 100, true, 64);
 	cr_assert_eq(lab.verdict.mark, 7 | mark_refuse(LAB_MASK), "this machine is no way round");
-	datagram(CLIENT, VIP, 4000, 100, true, 64);
+	lab_datagram(&lab, CLIENT, VIP, 4000, 100, true, 64);
 	cr_assert(lab_passed(&lab));
 	cr_assert(filter_matches(&filter, lab_conn(&lab, IPPROTO_UDP, CLIENT, 4000, VIP, 53), 0));
 	/* A server that comes back gets new flows only. */
 	dest = lab_dest(&lab, svc, RS, 53, 1);
-	datagram(CLIENT, VIP, 4000, 100, true, 64);
+	lab_datagram(&lab, CLIENT, VIP, 4000, 100, true, 64);
 	cr_assert(lab_passed(&lab));
-	datagram(CLIENT, VIP, 4001, 100, true, 64);
+	lab_datagram(&lab, CLIENT, VIP, 4001, 100, true, 64);
 	cr_assert(lab_runs(&lab, CLIENT, 4001, RS, 53));
 	cr_assert_eq(dest->traffic.conns, 1);
 	cr_assert_eq(svc->traffic.conns, 1, "bypassed ones do not count");

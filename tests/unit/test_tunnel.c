@@ -1,99 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* lvs/tunnel.c: what goes before a packet in each kind of tunnel, by literals (which scapy dissects
- * alike) and by what a receiver makes of it; and the way back from a quote that is cut anywhere. */
+ * alike) and by what a receiver makes of it. */
 #include "lvs/tunnel.h"
-#include "tests/unit/pkt_build.h"
+#include "tests/unit/tunnel_build.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
-
-#define C4 "10.1.0.2"
-#define V4 "10.1.0.100"
-#define C6 "fd00:1::2"
-#define V6 "fd00:1::100"
-#define D4 "10.2.0.1" /* the director's and the real server's end */
-#define R4 "10.2.0.11"
-#define D6 "fd00:2::1"
-#define R6 "fd00:2::11"
-
-#define LEN(rows) (sizeof(rows) / sizeof((rows)[0]))
-
-#define GUE_PORT 6080
-
-static const struct {
-	const char *name;
-	uint8_t type, flags;
-	size_t bytes; /* between the two IP headers */
-} kinds[] = {
-	{"ipip", TUNNEL_IPIP, 0, 0},
-	{"gue", TUNNEL_GUE, 0, 12},
-	{"gue csum", TUNNEL_GUE, TUNNEL_CSUM, 12},
-	{"gue remcsum", TUNNEL_GUE, TUNNEL_REMCSUM, 12},
-	{"gre", TUNNEL_GRE, 0, 4},
-	{"gre csum", TUNNEL_GRE, TUNNEL_CSUM, 8},
-};
-
-static const struct build inners[] = {
-	{.protocol = IPPROTO_TCP, FROM_TO(C4, 4000, V4, 80), .flags = PKT_SYN, .tcp_options = 5},
-	{.protocol = IPPROTO_TCP, FROM_TO(C4, 4000, V4, 80), .ip_options = 3, .payload = 1401},
-	{.protocol = IPPROTO_UDP, FROM_TO(C4, 4000, V4, 53), .payload = 33},
-	{.protocol = IPPROTO_UDP, FROM_TO(C4, 4000, V4, 53), .no_sum = true},
-	{.protocol = IPPROTO_ICMP, .saddr = C4, .daddr = V4, .type = 8, .payload = 7},
-	{.protocol = IPPROTO_TCP, FROM_TO(C6, 4000, V6, 80), .flags = PKT_SYN, .payload = 5},
-	{.protocol = IPPROTO_UDP,
-	 FROM_TO(C6, 4000, V6, 53),
-	 .ext = {IPPROTO_DSTOPTS},
-	 .ext_len = 1,
-	 .payload = 1200},
-	{.protocol = IPPROTO_ICMPV6, .saddr = C6, .daddr = V6, .type = 128},
-	{.protocol = IPPROTO_TCP, FROM_TO(C4, 4000, V4, 80), .payload = 9, .partial = true},
-	{.protocol = IPPROTO_UDP, FROM_TO(C4, 4000, V4, 53), .payload = 10, .partial = true},
-	{.protocol = IPPROTO_TCP, FROM_TO(C6, 4000, V6, 80), .payload = 100, .partial = true},
-	{.protocol = IPPROTO_UDP,
-	 FROM_TO(C6, 4000, V6, 53),
-	 .ext = {IPPROTO_HOPOPTS},
-	 .ext_len = 1,
-	 .payload = 11,
-	 .partial = true},
-};
-
-static struct tunnel_out out_to(uint8_t type, uint8_t flags, uint8_t af)
-{
-	return (struct tunnel_out){
-		.tunnel = {.type = type,
-			   .flags = flags,
-			   .port = type == TUNNEL_GUE ? htons(GUE_PORT) : 0},
-		.af = af,
-		.saddr = build_addr(af == AF_INET6 ? D6 : D4),
-		.daddr = build_addr(af == AF_INET6 ? R6 : R4),
-		.df = true,
-		.port_min = 32768,
-		.port_max = 60999,
-		.seed = 7,
-	};
-}
-
-static struct pkt parsed(uint8_t *bytes, const struct build *b)
-{
-	struct pkt pkt = {.data = bytes, .csum_partial = b->partial};
-
-	pkt.len = (uint32_t)build_packet(bytes, b);
-	cr_assert(pkt_parse(&pkt) == REASON_NONE);
-	return pkt;
-}
-
-/* The whole packet as it leaves: header block and inner packet. */
-static size_t encap(uint8_t *whole, const struct tunnel_out *out, struct pkt *pkt)
-{
-	uint8_t head[TUNNEL_HEAD_MAX];
-	int len = tunnel_encap(out, pkt, head);
-
-	cr_assert(len > 0);
-	memcpy(whole, head, (size_t)len);
-	memcpy(whole + len, pkt->data, pkt->len);
-	return (size_t)len + pkt->len;
-}
 
 static uint32_t get_be32(const uint8_t *at)
 {
@@ -176,26 +89,6 @@ static void receive(uint8_t *whole, size_t len, unsigned int kind, uint8_t af,
 	cr_expect_arr_eq(whole + at.l4, expected, len - at.l4, "%s: inner packet", name);
 }
 
-/* Calls @check for every kind of tunnel, outer family and inner packet. */
-static void each_way(void (*check)(const struct tunnel_out *out, struct pkt *pkt,
-				   const struct build *inner, unsigned int kind))
-{
-	static const uint8_t families[] = {AF_INET, AF_INET6};
-	static uint8_t bytes[BUILD_MAX];
-
-	for (unsigned int k = 0; k < LEN(kinds); k++) {
-		for (size_t i = 0; i < LEN(inners); i++) {
-			for (size_t f = 0; f < LEN(families); f++) {
-				struct tunnel_out out =
-					out_to(kinds[k].type, kinds[k].flags, families[f]);
-				struct pkt pkt = parsed(bytes, &inners[i]);
-
-				check(&out, &pkt, &inners[i], k);
-			}
-		}
-	}
-}
-
 static void back_check(const struct tunnel_out *out, struct pkt *pkt, const struct build *inner,
 		       unsigned int kind)
 {
@@ -219,10 +112,6 @@ Test(tunnel, gives_every_packet_back)
 /* Made with scapy, the source port being 0xabcd. */
 Test(tunnel, writes_the_bytes)
 {
-#define FROM4 "0a020001 0a02000b "
-#define FROM6                                  \
-	"fd000002 00000000 00000000 00000001 " \
-	"fd000002 00000000 00000000 00000011 "
 	static const struct build udp4 = {.protocol = IPPROTO_UDP, FROM_TO(C4, 4000, V4, 53)};
 	static const struct build udp6 = {.protocol = IPPROTO_UDP, FROM_TO(C6, 4000, V6, 53)};
 	static const struct build partial = {
@@ -393,114 +282,4 @@ Test(tunnel, refuses_what_does_not_fit)
 	cr_expect(tunnel_encap(&out, &pkt, head) == 52, "IPv6 does not count its own header");
 	pkt.gso = true;
 	cr_expect(tunnel_encap(&out, &pkt, head) == -EINVAL);
-}
-
-/* The head of what was sent, cut after each byte: what is said must be right, and everything must
- * be said as soon as it is there. Each quote ends where its memory ends. */
-static void quote_check(const uint8_t *whole, size_t len, const struct tunnel_out *out,
-			const struct build *inner, size_t head, const char *name)
-{
-	uint8_t inner_af = build_af(inner->saddr);
-	size_t ip = out->af == AF_INET6 ? 40 : 20;
-	size_t known = ip + (out->tunnel.type == TUNNEL_GUE   ? 8
-			     : out->tunnel.type == TUNNEL_GRE ? 4
-							      : 0);
-	size_t enough = head + (inner_af == AF_INET6 ? 40 : 20 + 4u * inner->ip_options) + 8;
-
-	for (size_t cut = 0; cut <= len && cut <= enough + 20; cut++) {
-		uint8_t *quote = malloc(cut ? cut : 1);
-		struct tunnel_quote got = {.inner = 4711};
-		int err;
-
-		memcpy(quote, whole, cut);
-		err = tunnel_decap_quote(quote, cut, &got);
-		free(quote);
-		if (cut < known) {
-			cr_expect(err == -EPROTO && got.inner == 4711, "%s, %zu bytes: %d", name,
-				  cut, err);
-			continue;
-		}
-		cr_assert(err == 0, "%s, %zu bytes: %d", name, cut, err);
-		cr_expect(got.af == out->af && addr_equal(&got.saddr, &out->saddr) &&
-				  addr_equal(&got.daddr, &out->daddr),
-			  "%s, %zu bytes: outer header", name, cut);
-		cr_expect(got.tunnel.type == out->tunnel.type &&
-				  got.tunnel.port == out->tunnel.port,
-			  "%s, %zu bytes: tunnel", name, cut);
-		cr_expect(got.inner == (cut >= enough ? head : 0), "%s, %zu bytes: inner at %zu",
-			  name, cut, got.inner);
-		cr_expect(!got.inner || got.inner_af == inner_af, "%s: inner family", name);
-	}
-}
-
-static void own_quote_check(const struct tunnel_out *out, struct pkt *pkt,
-			    const struct build *inner, unsigned int kind)
-{
-	static uint8_t whole[BUILD_MAX];
-	size_t head = tunnel_overhead(&out->tunnel, out->af, pkt->csum_partial);
-	size_t len = encap(whole, out, pkt);
-
-	quote_check(whole, len, out, inner, head, kinds[kind].name);
-}
-
-Test(tunnel, reads_its_own_quote)
-{
-	each_way(own_quote_check);
-}
-
-/* Behind the outer header and the inner one, enough zeros. */
-Test(tunnel, takes_no_other_packet_for_a_tunnel)
-{
-#define OUTER(flags, protocol) "4500003c 0000" flags " 40" protocol "0000 " FROM4
-#define INNER		       " 4500001c 00000000 40110000 0a010002 0a010064 0fa00035 00080000"
-	static const struct {
-		const char *name;
-		const char *quote;
-		int err;
-		size_t inner;
-	} rows[] = {
-		{"ipip", OUTER("4000", "04") INNER, 0, 20},
-		{"first fragment", OUTER("2000", "04") INNER, 0, 20},
-		{"second fragment", OUTER("0001", "04") INNER, -EPROTO, 0},
-		{"TCP", OUTER("4000", "06") INNER, -EPROTO, 0},
-		{"options outside", "4600003c 00000000 40040000 " FROM4 "01010100" INNER, -EPROTO,
-		 0},
-		{"version 5", "5500003c 00000000 40040000 " FROM4 INNER, -EPROTO, 0},
-		{"inner version 5", OUTER("4000", "04") " 55" INNER, 0, 0},
-		{"IPv6 in IPIP", OUTER("4000", "29") INNER, 0, 0},
-		{"inner header of 16 bytes", OUTER("4000", "04") "44000000 00000000" INNER, 0, 0},
-		{"gre", OUTER("4000", "2f") "00000800" INNER, 0, 24},
-		{"gre with key", OUTER("4000", "2f") "20000800 00000007" INNER, -EPROTO, 0},
-		{"gre version 1", OUTER("4000", "2f") "00010800" INNER, -EPROTO, 0},
-		{"gre of Ethernet", OUTER("4000", "2f") "00006558" INNER, -EPROTO, 0},
-		{"gue", OUTER("4000", "11") "abcd17c0 00280000 00040000" INNER, 0, 32},
-		{"gue version 1", OUTER("4000", "11") "abcd17c0 00280000 40040000" INNER, -EPROTO,
-		 0},
-		{"gue control", OUTER("4000", "11") "abcd17c0 00280000 20040000" INNER, -EPROTO, 0},
-		{"gue of TCP", OUTER("4000", "11") "abcd17c0 00280000 00060000" INNER, -EPROTO, 0},
-		{"gue with other fields",
-		 OUTER("4000", "11") "abcd17c0 00280000 01040000 00000000" INNER, -EPROTO, 0},
-		{"gue with other flags", OUTER("4000", "11") "abcd17c0 00280000 00044000" INNER,
-		 -EPROTO, 0},
-		{"fragment of IPv6", "60000000 00242c40 " FROM6 "04000001 00000007" INNER, 0, 48},
-		{"later fragment of IPv6", "60000000 00242c40 " FROM6 "04000009 00000007" INNER,
-		 -EPROTO, 0},
-	};
-
-	for (size_t i = 0; i < LEN(rows); i++) {
-		struct tunnel_quote got = {0};
-		const char *hex = rows[i].quote;
-		unsigned int byte;
-		uint8_t *quote = malloc(200);
-		size_t len = 0;
-		int used, err;
-
-		for (; sscanf(hex, "%2x%n", &byte, &used) == 1; hex += used)
-			quote[len++] = (uint8_t)byte;
-		quote = realloc(quote, len);
-		err = tunnel_decap_quote(quote, len, &got);
-		free(quote);
-		cr_expect(err == rows[i].err, "%s: %d", rows[i].name, err);
-		cr_expect(got.inner == rows[i].inner, "%s: %zu", rows[i].name, got.inner);
-	}
 }
