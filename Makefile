@@ -135,7 +135,7 @@ lint-run: $(DIRS:%=lint-%)
 	@awk 'FNR == 1 { at = 0 } FNR == 501 { print FILENAME ": over 500 lines"; bad = 1 } \
 		/^{/ { at = FNR } /^}/ { if (at && FNR - at > 100) { \
 		print FILENAME ":" at ": over 100 lines"; bad = 1 } at = 0 } END { exit bad }' \
-		$(wildcard $(DIRS:=/*.c)) /dev/null
+		$(SOURCES) /dev/null
 	@echo "lint: ok"
 lint-objects: $(addsuffix .o,$(TESTS) $(STRESS) $(FUZZ) $(TOOLS))
 $(DIRS:%=lint-%): lint-%:
