@@ -114,7 +114,7 @@ bench-vm: deps deps-bench ## the same, and IPVS, in a stock Debian kernel under 
 	@B=$(B) NFVS_VM_OUT=$${NFVS_VM_OUT:-$(B)/vm} NFVS_VM_TIMEOUT=$${NFVS_VM_TIMEOUT:-3600} \
 		NFVS_VM_CPUS=$${NFVS_VM_CPUS:-2} tests/vm/run bench/run
 
-bench-count: deps deps-bench ## the same in instructions of one emulated CPU: repeatable to a percent or so
+bench-count: deps deps-bench ## the same in instructions of one emulated CPU: repeatable to a few percent
 	@$(MAKE) --no-print-directory -s all $(TOOLS)
 	@B=$(B) NFVS_VM_OUT=$${NFVS_VM_OUT:-$(B)/vm} NFVS_VM_TIMEOUT=$${NFVS_VM_TIMEOUT:-3600} \
 		NFVS_VM_ACCEL=icount tests/vm/run bench/run
