@@ -73,6 +73,25 @@ Test(manual, names_every_key_in_its_group)
 	free(example);
 }
 
+/* A macro of two fonts sets its words without blanks between them: a sentence must not begin there.
+ */
+Test(manual, no_sentence_begins_in_a_macro_of_two_fonts)
+{
+	static const char *const manuals[] = {"docs/nfvs.conf.5.in", "docs/nfvsadm.8",
+					      "docs/nfvsd.8", "docs/nfvs-rules.8",
+					      "docs/nfvs-realserver.8"};
+
+	for (size_t i = 0; i < sizeof(manuals) / sizeof(manuals[0]); i++) {
+		char *text = expanded(fopen(manuals[i], "r")), *rest = text, *line;
+
+		while ((line = strsep(&rest, "\n")))
+			if (line[0] == '.' && line[1] && strchr("BIR", line[1]) && line[2] &&
+			    strchr("BIR", line[2]) && line[3] == ' ')
+				cr_expect_not(strstr(line, " . "), "%s: %s", manuals[i], line);
+		free(text);
+	}
+}
+
 /* In both manuals every scheduler has its line, and every flag its name. */
 Test(manual, names_every_scheduler)
 {
