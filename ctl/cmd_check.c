@@ -135,7 +135,7 @@ int check_main(struct session *session, int argc, const char *const *argv)
 		else if (!strcmp(argv[i], "-v") || !strcmp(argv[i], "--verbose"))
 			verbose = true;
 		else
-			return word_misused(argv[0]);
+			return word_misused(argv[0], argv[i]);
 	}
 	ret = fetch_status(session, &check);
 	if (!ret)

@@ -68,7 +68,7 @@ static int read_filter(int argc, const char *const *argv, struct output *output,
 		}
 		ret = condition_read(argc, argv, &at, filter);
 	}
-	return ret == CONDITION_NONE ? word_misused(argv[0]) : ret;
+	return ret == CONDITION_NONE ? word_misused(argv[0], argv[at]) : ret;
 }
 
 int connections_main(struct session *session, int argc, const char *const *argv)

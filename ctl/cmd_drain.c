@@ -65,7 +65,7 @@ static int read_order(int argc, const char *const *argv, struct drain_order *ord
 			order->no_wait = true;
 			at++;
 		} else {
-			ret = word_misused(argv[0]);
+			ret = word_misused(argv[0], argv[at]);
 		}
 	}
 	if (!ret && order->has_then && !order->spec.has_deadline)
@@ -176,7 +176,7 @@ int undrain_main(struct session *session, int argc, const char *const *argv)
 	if (!ret)
 		ret = condition_read_server(argc, argv, &at, &filter);
 	if (!ret && at < argc)
-		ret = word_misused(argv[0]);
+		ret = word_misused(argv[0], argv[at]);
 	if (ret)
 		return ret;
 	ret = session_call(

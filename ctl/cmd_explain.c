@@ -55,8 +55,10 @@ static int read_question(int argc, const char *const *argv, struct question *que
 		question->as_json = true;
 		at++;
 	}
-	if (argc - at != 3 && !(argc - at == 5 && !strcmp(argv[at + 3], "mark")))
-		return word_misused(argv[0]);
+	if (argc - at > 3 && strcmp(argv[at + 3], "mark"))
+		return word_misused(argv[0], argv[at + 3]);
+	if (argc - at != 3 && argc - at != 5)
+		return word_misused(argv[0], argc - at > 5 ? argv[at + 5] : NULL);
 	protocol = protocol_parse(argv[at]);
 	if (protocol < 0)
 		return session_fail("'%s' is no protocol (tcp, udp, sctp)", argv[at]);

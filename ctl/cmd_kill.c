@@ -28,7 +28,7 @@ static int read_order(int argc, const char *const *argv, struct order *order)
 		ret = condition_read(argc, argv, &at, &order->filter);
 	}
 	if (ret)
-		return ret == CONDITION_NONE ? word_misused(argv[0]) : ret;
+		return ret == CONDITION_NONE ? word_misused(argv[0], argv[at]) : ret;
 	if (!order->filter.set && !order->all)
 		return session_fail("which connections? Say --all if all of them are meant");
 	if (order->filter.set && order->all)

@@ -48,32 +48,50 @@ static int show(struct session *session, const char *name, bool as_json)
 	return 0;
 }
 
-/* As a file or a sysctl has it: true is 1. */
-static int read_value(const char *text, uint32_t *out)
+/* Says what the setting may be; or what is wrong with its name, which only the daemon knows. */
+static int refuse(struct session *session, const char *name, const char *text)
+{
+	const json_t *setting;
+	json_t *settings;
+	int ret = word_fetch(session, json_pack("{s:s, s:s}", "command", "settings", "name", name),
+			     "settings", &settings);
+
+	if (ret)
+		return ret;
+	setting = json_array_get(settings, 0);
+	ret = session_fail(
+		"%s: '%s' is no value: wanted a number (%" PRId64 " .. %" PRId64 "), true or false",
+		name, text, (int64_t)number(setting, "min"), (int64_t)number(setting, "max"));
+	json_decref(settings);
+	return ret;
+}
+
+/* As a file or a sysctl has it: true is 1. False: it is none. */
+static bool read_value(const char *text, uint32_t *out)
 {
 	unsigned long long value;
 	char *end;
 
 	if (!strcmp(text, "true") || !strcmp(text, "false")) {
 		*out = !strcmp(text, "true");
-		return 0;
+		return true;
 	}
 	errno = 0;
 	value = strtoull(text, &end, 0);
 	if (errno || end == text || *end || strchr(text, '-') || value > UINT32_MAX)
-		return session_fail("'%s' is no value: wanted a number, true or false", text);
+		return false;
 	*out = (uint32_t)value;
-	return 0;
+	return true;
 }
 
 static int change(struct session *session, const char *name, const char *text)
 {
 	struct result result = {0};
 	uint32_t value = 0;
-	int ret = read_value(text, &value);
+	int ret;
 
-	if (ret)
-		return ret;
+	if (!read_value(text, &value))
+		return refuse(session, name, text);
 	ret = session_call(session,
 			   json_pack("{s:s, s:s, s:I}", "command", "set", "name", name, "value",
 				     (json_int_t)value),
@@ -87,10 +105,12 @@ int set_main(struct session *session, int argc, const char *const *argv)
 	const char *const *names = argv + 1 + as_json;
 	int len = argc - 1 - as_json;
 
-	for (int i = 0; i < len; i++)
-		if (!names[i][0] || names[i][0] == '-')
-			return word_misused(argv[0]);
-	if (len == 2 && !as_json)
-		return change(session, names[0], names[1]);
-	return len < 2 ? show(session, len ? names[0] : NULL, as_json) : word_misused(argv[0]);
+	if (len && (!names[0][0] || names[0][0] == '-'))
+		return word_misused(argv[0], names[0]);
+	if (len > 1 && as_json)
+		return word_misused(argv[0], names[1]);
+	if (len > 2)
+		return word_misused(argv[0], names[2]);
+	return len == 2 ? change(session, names[0], names[1])
+			: show(session, len ? names[0] : NULL, as_json);
 }

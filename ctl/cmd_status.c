@@ -138,7 +138,7 @@ int status_main(struct session *session, int argc, const char *const *argv)
 	int ret;
 
 	if (argc > 1 && !as_json)
-		return word_misused(argv[0]);
+		return word_misused(argv[0], argv[strcmp(argv[1], "--json") ? 1 : 2]);
 	ret = word_fetch(session, json_pack("{s:s}", "command", "status"), "status", &status);
 	if (ret)
 		return ret;

@@ -108,6 +108,8 @@ static int read_bound(const char *text, uint32_t min_bit, uint32_t *min, uint32_
 {
 	bool more = *text == '>';
 
+	if (filter->set & (more ? min_bit : max_bit) && (more || *text == '<'))
+		return session_fail("'%s': there is a bound with %c already", text, *text);
 	if ((!more && *text != '<') || !seconds_parse(text + 1, more ? min : max))
 		return session_fail("'%s' is neither '>TIME' nor '<TIME' (TIME: 90, 90s, 5m, 2h or "
 				    "1d)",
@@ -198,12 +200,19 @@ int condition_read(int argc, const char *const *argv, int *at, struct filter *fi
 	static const struct {
 		const char *name;
 		int (*read)(const char *text, struct filter *filter);
+		uint32_t once; /* in filter->set */
 	} options[] = {
-		{"--client", read_client}, {"--server", read_server}, {"--state", read_state},
-		{"--age", read_age},	   {"--idle", read_idle},     {"--name", read_name},
+		{"--client", read_client, FILTER_CLIENT},
+		{"--server", read_server, FILTER_SERVER},
+		{"--state", read_state, FILTER_STATE},
+		{"--name", read_name, FILTER_NAME},
+		{"--age", read_age, 0},
+		{"--idle", read_idle, 0},
 	};
 
 	if (!strcmp(argv[*at], "--service")) {
+		if (filter->set & FILTER_SERVICE)
+			return session_fail("--service is there twice");
 		++*at;
 		return condition_read_service(argc, argv, at, filter);
 	}
@@ -212,6 +221,8 @@ int condition_read(int argc, const char *const *argv, int *at, struct filter *fi
 			continue;
 		if (*at + 1 >= argc)
 			return session_fail("%s needs a value", argv[*at]);
+		if (filter->set & options[i].once)
+			return session_fail("%s is there twice", argv[*at]);
 		*at += 2;
 		return options[i].read(argv[*at - 1], filter);
 	}

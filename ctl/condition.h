@@ -25,8 +25,8 @@ int condition_read_server(int argc, const char *const *argv, int *at, struct fil
 bool seconds_parse(const char *text, uint32_t *out);
 
 /* For usage texts. */
-#define CONDITION_USAGE                                                                           \
-	"[--client ADDRESS[/BITS|:PORT]] [--service SERVICE] [--server ADDRESS[:PORT]] [--state " \
-	"NAME] [--age <TIME|>TIME] [--idle <TIME|>TIME]"
+#define CONDITION_USAGE                                                      \
+	"[--client ADDRESS[/BITS|:PORT]] [--service SERVICE | --name NAME] " \
+	"[--server ADDRESS[:PORT]] [--state NAME] [--age <TIME|>TIME] [--idle <TIME|>TIME]"
 
 #endif

@@ -12,7 +12,7 @@ static int help_main(struct session *session, int argc, const char *const *argv)
 
 static const struct word words[] = {
 	{"status", status_main, "[--json]", "the daemon, its queues, what it dropped and why"},
-	{"explain", explain_main, "[--json] tcp|udp ADDRESS:PORT ADDRESS:PORT [mark N]",
+	{"explain", explain_main, "[--json] tcp|udp|sctp ADDRESS:PORT ADDRESS:PORT [mark N]",
 	 "what would happen to a packet from client to virtual service, and why"},
 	{"set", set_main, "[--json] [NAME] | NAME VALUE",
 	 "the settings that IPVS has as sysctls, their defaults and bounds; or changes one"},
@@ -35,7 +35,7 @@ static int help_main(struct session *session, int argc, const char *const *argv)
 {
 	(void)session;
 	if (argc > 1)
-		return word_misused(argv[0]);
+		return word_misused(argv[0], argv[1]);
 	puts("Usage: nfvsadm OPTIONS    as ipvsadm: nfvsadm -h lists them\n"
 	     "       nfvsadm WORD ...   nfvs's own:");
 	for (size_t i = 0; i < WORDS; i++)
@@ -50,13 +50,15 @@ int version_main(struct session *session, int argc, const char *const *argv)
 {
 	(void)session;
 	if (argc > 1)
-		return word_misused(argv[0]);
+		return word_misused(argv[0], argv[1]);
 	puts("nfvsadm " NFVS_VERSION);
 	return 0;
 }
 
-int word_misused(const char *name)
+int word_misused(const char *name, const char *unexpected)
 {
+	if (unexpected)
+		session_fail("unexpected '%s'", unexpected);
 	for (size_t i = 0; i < WORDS; i++)
 		if (!strcmp(words[i].name, name))
 			fprintf(stderr, "Usage: nfvsadm %s%s%s\n", name, *words[i].usage ? " " : "",

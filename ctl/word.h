@@ -26,8 +26,9 @@ int version_main(struct session *session, int argc, const char *const *argv);
 /* Runs the word @argv[0]; an exit status. */
 int word_run(struct session *session, int argc, const char *const *argv);
 
-/* Says how the word is used, as a mistake. */
-int word_misused(const char *name);
+/* Says how the word @name is used, as a mistake: for what is @unexpected; NULL: something is
+ * missing. */
+int word_misused(const char *name, const char *unexpected);
 
 /* For words whose answer is one object: fetches member @name of it into *@out (owned by the
  * caller). Errors are printed; returns an exit status. */

@@ -169,6 +169,46 @@ killed_by_method() {
 	has "$output" "'NONSENSE' is no state"
 }
 
+# says PATTERN WORD...: nfvsadm refuses that, and says so
+says() {
+	run adm "${@:2}"
+	is "$status" 2 "$*"
+	has "$output" "$1"
+}
+
+@test "a condition twice, and what is none, end nothing" {
+	local word
+
+	conns a 2 $VIP 7000 quiet
+	for word in kill connections; do
+		says "--client is there twice" $word --client 10.1.0.2 --client 10.1.0.3
+		says "--server is there twice" $word --server 10.2.0.11 --server 10.2.0.12
+		says "--state is there twice" $word --state CLOSE --state ESTABLISHED
+		says "--name is there twice" $word --name web --name web
+		says "--service is there twice" $word --service tcp $VIP:1 --service tcp $VIP:7000
+		says "'>1': there is a bound with > already" $word --age '>2' --age '>1'
+		says "'<1': there is a bound with < already" $word --idle '<2' --idle '>0' --idle '<1'
+		says "unexpected '--clinet'" $word --clinet 10.1.0.2
+		says "^Usage: nfvsadm $word .*--name NAME" $word --state ESTABLISHED 10.1.0.2
+	done
+	says "unexpected 'soon'" drain --name web 10.2.0.11 soon
+	says "unexpected '--now'" undrain --name web 10.2.0.11 --now
+	says "unexpected 'marks'" explain tcp 10.1.0.2:1 $VIP:7000 marks 1
+	says "unexpected '2'" explain tcp 10.1.0.2:1 $VIP:7000 mark 1 2
+	says "unexpected '--all'" status --all
+	says "unexpected '2'" status --json 2
+	is "$(adm kill --age '<1h' --age '>0')" "2 connections ended"
+}
+
+@test "every word of nfvsadm is in the manual's synopsis" {
+	local word synopsis
+
+	synopsis=$(sed '/^\.SH DESCRIPTION/,$d' "$LAB_TOP/docs/nfvsadm.8")
+	for word in $("$NFVSADM" help | awk '/^  [a-z]/ { print $1 }'); do
+		has "$synopsis" "^\.BR? \"?nfvsadm $word([\" ]|$)"
+	done
+}
+
 @test "kill --quietly forgets, and tells nobody" {
 	conns a 2 $VIP 7000 quiet
 	is "$(adm kill --quietly --all)" "2 connections ended"

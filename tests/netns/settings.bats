@@ -92,15 +92,20 @@ says() {
 	adm set amemthresh 0x10
 	is "$(value amemthresh)" 16
 	says 'sloppy_tcp: 2 is not in 0 \.\. 1$' sloppy_tcp 2
-	says "'x' is no value" sloppy_tcp x
+	says "^nfvsadm: sloppy_tcp: 'x' is no value: wanted a number \(0 \.\. 1\), true or false$" sloppy_tcp x
+	says "^nfvsadm: drop_entry: '-1' is no value: wanted a number \(0 \.\. 3\)" drop_entry -1
+	says "^nfvsadm: drop_entry: '' is no value" drop_entry ''
 	says "'1x' is no value" sloppy_tcp 1x
 	says 'no setting sloppy_tpc; did you mean sloppy_tcp\?$' sloppy_tpc 1
 	says 'no setting sloppy_tpc; did you mean sloppy_tcp\?$' sloppy_tpc
 	says 'no setting conntrack: Packets of services bypass conntrack' conntrack 1
 	says 'workers cannot be changed at run time$' workers 3
+	says 'system cannot be changed at run time$' system check
 	says '^Usage: nfvsadm set ' sloppy_tcp 1 2
+	says "unexpected '2'$" sloppy_tcp 1 2
 	says '^Usage: nfvsadm set ' --json sloppy_tcp 1
 	says '^Usage: nfvsadm set ' --jsn
+	says "unexpected '--jsn'$" --jsn
 	is "$(value sloppy_tcp)" 0
 }
 
