@@ -23,7 +23,7 @@ struct killer {
 	struct sender *sender;
 	struct direct direct;
 	struct outbox outbox;
-	struct stats stats;
+	struct stats stats; /* what deciding and sending count in; of no queue, so not shown */
 };
 
 struct killer *killer_new(struct director *director, struct sender *sender, struct router *router)
@@ -141,9 +141,4 @@ void killer_run(struct killer *killer, struct kill *kill)
 			clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 		before = kill->ended;
 	}
-}
-
-const struct stats *killer_stats(const struct killer *killer)
-{
-	return &killer->stats;
 }

@@ -40,7 +40,4 @@ bool killer_step(struct killer *killer, struct kill *kill, unsigned int n, uint6
  * thread of libuv's pool. */
 void killer_run(struct killer *killer, struct kill *kill);
 
-/* RSTs sent, and what the kernel refused. */
-const struct stats *killer_stats(const struct killer *killer);
-
 #endif

@@ -17,13 +17,6 @@ bool addr_equal(const union addr *a, const union addr *b)
 	return !memcmp(a, b, sizeof(*a));
 }
 
-bool addr_is_zero(const union addr *a)
-{
-	static const union addr zero;
-
-	return addr_equal(a, &zero);
-}
-
 bool addr_is_unicast(uint8_t af, const union addr *addr)
 {
 	struct in6_addr ip6;

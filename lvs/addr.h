@@ -21,7 +21,6 @@ union addr {
 #define ADDR_STRLEN (INET6_ADDRSTRLEN + 8)
 
 bool addr_equal(const union addr *a, const union addr *b);
-bool addr_is_zero(const union addr *a);
 
 /*
  * Can this be a virtual service's or a real server's address? As for IPVS, one that a single host

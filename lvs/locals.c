@@ -71,13 +71,3 @@ const union addr *locals_get(const struct locals *locals, uint8_t af, uint64_t n
 	*port = htons((uint16_t)(locals->first + n / row->len % ports));
 	return &row->addrs[n % row->len];
 }
-
-bool locals_has(const struct locals *locals, uint8_t af, const union addr *addr)
-{
-	const struct row *row = locals ? row_of(locals, af) : NULL;
-
-	for (size_t i = 0; row && i < row->len; i++)
-		if (addr_equal(&row->addrs[i], addr))
-			return true;
-	return false;
-}

@@ -29,7 +29,4 @@ uint64_t locals_count(const struct locals *locals, uint8_t af);
  * Owned by @locals. */
 const union addr *locals_get(const struct locals *locals, uint8_t af, uint64_t n, __be16 *port);
 
-/* Is this one of the addresses? */
-bool locals_has(const struct locals *locals, uint8_t af, const union addr *addr);
-
 #endif

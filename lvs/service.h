@@ -92,9 +92,6 @@ bool services_answer_from(const struct services *services, const struct flow *fl
 /* How many servers were ever removed. Control thread. */
 uint64_t services_removals(const struct services *services);
 
-/* How many services there are; any thread, relaxed. */
-uint32_t services_count(const struct services *services);
-
 /*
  * The changes below belong to the control thread. Errors are those of IPVS: -EEXIST, -ESRCH (no
  * such service), -ENOENT (no such destination), -ERANGE (weight, thresholds), -EINVAL (a

@@ -30,9 +30,9 @@ struct services {
 	uint64_t seed;
 	struct cds_list_head trash[TRASH_BUCKETS]; /* by service and server */
 	struct cds_list_head index[INDEX_BUCKETS]; /* the same, of those in services */
-	/* How many services there are, and of which kinds: look-ups that cannot succeed are
+	/* How many services there are of each of these kinds: look-ups that cannot succeed are
 	 * skipped. Written by the control thread. */
-	_Atomic uint32_t count, marks, ftp, any_port;
+	_Atomic uint32_t marks, ftp, any_port;
 	/* control thread */
 	uint64_t serial;	   /* of the service that was added last */
 	struct cds_list_head rise; /* services with a server in its slow start */
@@ -213,15 +213,9 @@ void services_each_dest(const struct services *services,
 			fn(dest, data);
 }
 
-uint32_t services_count(const struct services *services)
-{
-	return atomic_load_explicit(&services->count, memory_order_relaxed);
-}
-
-/* Counts a service in (+1) or out (-1). */
+/* Counts a service of the rarer kinds in (+1) or out (-1). */
 static void services_account(struct services *services, const struct service_key *key, uint32_t n)
 {
-	atomic_fetch_add_explicit(&services->count, n, memory_order_relaxed);
 	if (key->fwmark)
 		atomic_fetch_add_explicit(&services->marks, n, memory_order_relaxed);
 	else if (!key->port)

@@ -100,11 +100,6 @@ bool wheel_del(struct wheel *wheel, struct wheel_entry *entry)
 	return filed;
 }
 
-uint64_t wheel_horizon(const struct wheel *wheel)
-{
-	return (atomic_load_explicit(&wheel->done, memory_order_relaxed) + SLOTS) * SLOT_MS;
-}
-
 /* Takes the first entry of a slot of one stripe, or NULL. */
 static struct wheel_entry *slot_take(struct stripe *stripe, uint64_t slot)
 {

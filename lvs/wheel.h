@@ -34,9 +34,6 @@ void wheel_add(struct wheel *wheel, struct wheel_entry *entry, uint64_t when);
 /* Takes @entry out; false if it was not filed. Any thread. */
 bool wheel_del(struct wheel *wheel, struct wheel_entry *entry);
 
-/* The time at which all that is filed now has come up. Any thread. */
-uint64_t wheel_horizon(const struct wheel *wheel);
-
 /* Takes out an entry whose slot has come up at @now; NULL if there is none. One thread. */
 struct wheel_entry *wheel_next(struct wheel *wheel, uint64_t now);
 

@@ -40,7 +40,7 @@ static void check_service(const struct service_conf *service, const struct direc
 	must(scheduler_find(spec->scheduler));
 	must(spec->key.af == AF_INET || spec->key.af == AF_INET6);
 	must(!(spec->key.fwmark & director->mark_mask));
-	must(spec->key.fwmark || !addr_is_zero(&spec->key.addr));
+	must(spec->key.fwmark || !addr_equal(&spec->key.addr, &(union addr){0}));
 	must(spec->key.fwmark || !spec->matches_len);
 	must(spec->key.fwmark || spec->key.port || (spec->flags & SERVICE_PERSISTENT));
 	must(!(spec->flags & SERVICE_PERSISTENT) == !spec->timeout);

@@ -69,6 +69,23 @@ static inline struct flow build_flow(uint8_t protocol, const char *saddr, uint16
 			     .daddr = build_addr(daddr)};
 }
 
+static inline int build_count_one(struct service *svc, void *data)
+{
+	(void)svc;
+	++*(uint32_t *)data;
+	return 0;
+}
+
+static inline uint32_t build_count(const struct services *services)
+{
+	uint32_t n = 0;
+
+	rcu_read_lock();
+	services_each(services, build_count_one, &n);
+	rcu_read_unlock();
+	return n;
+}
+
 /* A router for whom every way takes 1500 bytes, from the address beside the one asked for. */
 static inline void build_find(struct router *router, uint8_t af, const union addr *daddr,
 			      struct route *out)

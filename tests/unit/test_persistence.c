@@ -97,7 +97,7 @@ Test(persistence, an_unknown_engine_is_refused)
 
 	strcpy(spec.engine, "sip");
 	cr_assert_eq(service_add(lab.d.services, &spec, scheduler_find("rr"), &other), -ENOENT);
-	cr_assert_eq(services_count(lab.d.services), 1);
+	cr_assert_eq(build_count(lab.d.services), 1);
 	spec.key = svc->key;
 	cr_assert_eq(service_add(lab.d.services, &spec, scheduler_find("rr"), &other), -EEXIST);
 	cr_assert_eq(service_edit(svc, &spec, scheduler_find("wrr")), -ENOENT);

@@ -85,7 +85,7 @@ Test(service, found_in_the_order_of_ipvs)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		cr_assert_eq(find(rows[i].protocol, rows[i].daddr, rows[i].dport, rows[i].mark),
 			     rows[i].want, "%s", rows[i].name);
-	cr_assert_eq(services_count(services), 6);
+	cr_assert_eq(build_count(services), 6);
 	service_del(services, ftp);
 	cr_assert_eq(find(IPPROTO_TCP, "10.0.0.1", 1024, 0), all, "no ftp service any more");
 }
