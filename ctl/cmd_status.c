@@ -113,6 +113,16 @@ static void print_queues(const json_t *queues)
 	}
 }
 
+/* What kill and drain sent; nothing, if they never did. */
+static void print_ending(const json_t *ending)
+{
+	json_int_t sent = number(ending, "sent"), unsent = number(ending, "send_errors");
+
+	if (sent || unsent)
+		printf("\nresets by kill and drain: %" PRId64 " sent, %" PRId64 " unsent\n",
+		       (int64_t)sent, (int64_t)unsent);
+}
+
 /* Counters by reason, those that are not zero. */
 static void print_reasons(const char *title, const json_t *reasons)
 {
@@ -148,6 +158,7 @@ int status_main(struct session *session, int argc, const char *const *argv)
 		print_head(status);
 		print_drains(json_object_get(status, "drains"));
 		print_queues(json_object_get(status, "queues"));
+		print_ending(json_object_get(status, "ending"));
 		print_reasons("packets dropped, by reason", json_object_get(status, "drops"));
 		print_reasons("packets passed on unchanged, by reason",
 			      json_object_get(status, "passed"));

@@ -23,7 +23,7 @@ struct killer {
 	struct sender *sender;
 	struct direct direct;
 	struct outbox outbox;
-	struct stats stats; /* what deciding and sending count in; of no queue, so not shown */
+	struct stats stats; /* written with the lock held */
 };
 
 struct killer *killer_new(struct director *director, struct sender *sender, struct router *router)
@@ -50,6 +50,11 @@ void killer_free(struct killer *killer)
 	routes_close(killer->direct.router);
 	pthread_mutex_destroy(&killer->lock);
 	free(killer);
+}
+
+const struct stats *killer_stats(const struct killer *killer)
+{
+	return &killer->stats;
 }
 
 static void flush(struct killer *killer)

@@ -40,4 +40,9 @@ bool killer_step(struct killer *killer, struct kill *kill, unsigned int n, uint6
  * thread of libuv's pool. */
 void killer_run(struct killer *killer, struct kill *kill);
 
+/* What deciding and sending count in: of packets that it sent, and why it could not. Valid as long
+ * as
+ * @killer. Any thread. */
+const struct stats *killer_stats(const struct killer *killer);
+
 #endif

@@ -168,7 +168,8 @@ static json_t *on_status(void *data)
 {
 	struct nfvsd *nfvsd = data;
 
-	return status_json(nfvsd->director, nfvsd->workers, nfvsd->drains, nfvsd->started);
+	return status_json(nfvsd->director, nfvsd->workers, nfvsd->drains, nfvsd->killer,
+			   nfvsd->started);
 }
 
 static void signal_watch(struct nfvsd *nfvsd, uv_signal_t *handle, uv_signal_cb callback,

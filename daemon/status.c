@@ -79,19 +79,29 @@ static json_t *queue_rows(const struct workers *workers)
 	return rows;
 }
 
-/* Packets by reason, of all workers, for the reasons @first .. @last. */
-static json_t *reasons(const struct workers *workers, enum reason first, enum reason last)
+/* Packets by reason, of all workers and the killer, for the reasons @first .. @last. */
+static json_t *reasons(const struct workers *workers, const struct killer *killer,
+		       enum reason first, enum reason last)
 {
 	json_t *object = json_object();
 
 	for (unsigned int r = first; r <= last; r++) {
-		json_int_t sum = 0;
+		json_int_t sum = value(&killer_stats(killer)->reasons[r]);
 
 		for (unsigned int i = 0; i < workers_count(workers); i++)
 			sum += value(&workers_stats(workers, i)->reasons[r]);
 		json_object_set_new(object, reason_name(r), json_integer(sum));
 	}
 	return object;
+}
+
+/* Packets that told both ends of a connection that an administrator ended it. */
+static json_t *ending_row(const struct killer *killer)
+{
+	const struct stats *stats = killer_stats(killer);
+
+	return json_pack("{s:I, s:I}", "sent", value(&stats->sent), "send_errors",
+			 value(&stats->send_errors));
 }
 
 /* What was found of the kernel, in the names of its modules. */
@@ -129,7 +139,7 @@ static json_t *local_addresses(const struct local_addresses *locals)
 }
 
 json_t *status_json(const struct director *director, const struct workers *workers,
-		    const struct drains *drains, uint64_t started)
+		    const struct drains *drains, const struct killer *killer, uint64_t started)
 {
 	const struct director_conf *conf = director_conf(director);
 	struct tally tally = {0};
@@ -137,18 +147,19 @@ json_t *status_json(const struct director *director, const struct workers *worke
 	rcu_read_lock();
 	services_each(director_services(director), tally_service, &tally);
 	rcu_read_unlock();
-	return json_pack(
-		"{s:s, s:i, s:I, s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
-		"s:I, s:o, s:o, s:o, s:o, s:o}",
-		"version", NFVS_VERSION, "pid", (int)getpid(), "uptime",
-		(json_int_t)((director_now() - started) / 1000), "datapath", "packet", "schedulers",
-		scheduler_names(), "kernel", kernel(director), "table", conf->table, "rules",
-		conf->rules_managed ? "managed" : "external", "system",
-		conf->system_managed ? "manage" : "check", "services", tally.file + tally.runtime,
-		"services_file", tally.file, "services_runtime", tally.runtime, "servers",
-		tally.servers, "connections", (json_int_t)conns_count(director_conns(director)),
-		"namespace", namespace_number(), "local_addresses", local_addresses(&conf->locals),
-		"drains", drains_json(drains, director_now()), "queues", queue_rows(workers),
-		"drops", reasons(workers, REASON_TRUNCATED, REASON_NO_SERVICE - 1), "passed",
-		reasons(workers, REASON_NO_SERVICE, REASON_MAX - 1));
+	return json_pack("{s:s, s:i, s:I, s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
+			 "s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "version", NFVS_VERSION, "pid", (int)getpid(), "uptime",
+			 (json_int_t)((director_now() - started) / 1000), "datapath", "packet",
+			 "schedulers", scheduler_names(), "kernel", kernel(director), "table",
+			 conf->table, "rules", conf->rules_managed ? "managed" : "external",
+			 "system", conf->system_managed ? "manage" : "check", "services",
+			 tally.file + tally.runtime, "services_file", tally.file,
+			 "services_runtime", tally.runtime, "servers", tally.servers, "connections",
+			 (json_int_t)conns_count(director_conns(director)), "namespace",
+			 namespace_number(), "local_addresses", local_addresses(&conf->locals),
+			 "drains", drains_json(drains, director_now()), "queues",
+			 queue_rows(workers), "ending", ending_row(killer), "drops",
+			 reasons(workers, killer, REASON_TRUNCATED, REASON_NO_SERVICE - 1),
+			 "passed", reasons(workers, killer, REASON_NO_SERVICE, REASON_MAX - 1));
 }

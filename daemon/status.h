@@ -3,6 +3,7 @@
 #define DAEMON_STATUS_H
 
 #include "daemon/drain.h"
+#include "daemon/killer.h"
 #include "daemon/worker.h"
 
 #include <jansson.h>
@@ -11,6 +12,6 @@
  * caller owns the result; NULL without memory. @started: director_now() at start. Control thread.
  */
 json_t *status_json(const struct director *director, const struct workers *workers,
-		    const struct drains *drains, uint64_t started);
+		    const struct drains *drains, const struct killer *killer, uint64_t started);
 
 #endif

@@ -40,7 +40,8 @@ enum reason {
 /* The name of a reason, e.g. "truncated"; static storage. */
 const char *reason_name(enum reason reason);
 
-/* Counters of one worker thread. Only that thread writes, with relaxed stores; anybody reads. */
+/* Counters of one worker thread, or of what several do in turns. Only who has the turn writes, with
+ * relaxed stores; anybody reads. */
 struct stats {
 	_Atomic uint64_t reasons[REASON_MAX];
 	_Atomic uint64_t packets, bytes;    /* received from the queue */

@@ -104,10 +104,17 @@ one() {
 	adm -a -t "$(bracket "$2"):$3" -r "$server:$3" $1
 }
 
+# What kill and drain have sent so far, and what they could not send.
+resets_told() {
+	adm status | awk '/^resets by kill and drain:/ { sent = $6; unsent = $8 }
+		END { print sent + 0, unsent + 0 }'
+}
+
 # kill, with connections that are silent, that chat, and to which the server sends at full speed.
 killed_by_method() {
-	local option=$1 vip=$2
+	local option=$1 vip=$2 before
 
+	before=$(resets_told)
 	blasts rs1
 	one "$option" "$vip" 7001
 	one "$option" "$vip" 7000
@@ -122,6 +129,7 @@ killed_by_method() {
 	reset_soon c 2
 	reset_soon quiet-rs1 5
 	reset_soon blast-rs1 2
+	is "$(resets_told)" "$((${before% *} + 14)) 0" "one to each end"
 	is "$(adm connections --server "$([[ $vip = *:* ]] && echo fd00:2::11 || echo 10.2.0.11)" \
 		--state ESTABLISHED | wc -l)" 1
 }
