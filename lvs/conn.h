@@ -190,11 +190,8 @@ bool conns_expire(struct conns *conns, uint64_t now, unsigned int budget);
 /* The firewall mark of its service, or 0. */
 uint32_t conn_fwmark(const struct conn *conn);
 
-/* All connections and templates, in no order: calls @fn until it returns non-zero, and
- * returns that. Any thread under RCU. */
-int conns_each(struct conns *conns, int (*fn)(struct conn *conn, void *data), void *data);
-
-/* A way through all of them in portions. To begin: all zero. Nothing is to be freed. */
+/* A way through all connections and templates, in no order, in portions. To begin: all zero.
+ * Nothing is to be freed. */
 struct conns_walk {
 	unsigned int slab;
 	struct slab_cursor at;

@@ -440,19 +440,6 @@ struct dest *service_schedule(struct service *svc, const struct flow *flow,
 	return dest;
 }
 
-struct dest *service_peek(struct service *svc, const struct flow *flow)
-{
-	_Alignas(16) uint8_t state[SCHEDULER_STATE_MAX];
-	struct dest *dest = NULL;
-
-	pthread_spin_lock(&svc->lock);
-	memcpy(state, svc->sched_state, sizeof(state));
-	if (svc->pool_len)
-		dest = svc->sched->pick(svc, flow, state);
-	pthread_spin_unlock(&svc->lock);
-	return dest;
-}
-
 static int service_minute(struct service *svc, void *data)
 {
 	if (svc->sched->tick) {

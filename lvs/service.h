@@ -158,7 +158,4 @@ struct dest *service_schedule(struct service *svc, const struct flow *flow,
 /* What schedulers do once a minute, for all services. Control thread. */
 void services_minute(struct services *services, const struct sched_time *time);
 
-/* The one that service_schedule() would return now, changing nothing. Any thread under RCU. */
-struct dest *service_peek(struct service *svc, const struct flow *flow);
-
 #endif

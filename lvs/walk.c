@@ -13,18 +13,6 @@ static bool visible(const struct conn *conn)
 		 (CONN_DEAD | CONN_UNHASHED));
 }
 
-int conns_each(struct conns *conns, int (*fn)(struct conn *conn, void *data), void *data)
-{
-	struct conns_walk walk = {0};
-	struct conn *conn;
-	int ret = 0;
-
-	while (!ret && (conn = conns_next(conns, &walk)))
-		if (visible(conn))
-			ret = fn(conn, data);
-	return ret;
-}
-
 bool conns_walk(struct conns *conns, struct conns_walk *walk, unsigned int n,
 		void (*fn)(struct conn *conn, void *data), void *data)
 {

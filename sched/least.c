@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The comparison of servers by load and weight that wlc, sed, nq, lblc, lblcr and twos share. Ties
- * are for the first of the list, the newest. Workers, under svc->lock.
+ * The comparison of servers by load and weight that wlc, sed, nq, lblc, lblcr, twos and p2c share.
+ * Ties are for the first of the list, the newest. Workers, under svc->lock.
  */
 #include "sched/least.h"
 

@@ -32,7 +32,7 @@ static inline void least_offer(struct least *least, struct dest *dest, int64_t l
 
 /*
  * The usable server of svc->pool with the smallest load for its weight, the first of equals, or
- * NULL: wlc with dest_overhead(), sed with its own. Under svc->lock.
+ * NULL: wlc with dest_overhead(), sed and nq with least_delay(). Under svc->lock.
  */
 struct dest *least_find(const struct service *svc, int64_t (*load)(const struct dest *dest));
 

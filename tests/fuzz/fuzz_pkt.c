@@ -13,6 +13,8 @@
 #include "lvs/fragment.h"
 #include "sched/schedulers.h"
 
+#include <limits.h>
+
 /* How a packet comes: the first byte. */
 #define HOW_OUT	    0x01u
 #define HOW_GSO	    0x02u
@@ -241,11 +243,10 @@ static void dest_check(const struct dest *dest, void *data)
 	check(dest_total(dest) + atomic_load(&dest->persistent) + 1 == atomic_load(&dest->refs));
 }
 
-static int end_conn(struct conn *conn, void *data)
+static void end_conn(struct conn *conn, void *data)
 {
 	(void)data;
 	conn_expire(direct.conns, conn);
-	return 0;
 }
 
 /* Back to the beginning, so that an input alone repeats what it found. Those that were chosen for
@@ -253,8 +254,8 @@ static int end_conn(struct conn *conn, void *data)
 static void reset(void)
 {
 	rcu_read_lock();
-	conns_each(direct.conns, end_conn, NULL);
-	conns_each(direct.conns, end_conn, NULL);
+	conns_walk(direct.conns, &(struct conns_walk){0}, UINT_MAX, end_conn, NULL);
+	conns_walk(direct.conns, &(struct conns_walk){0}, UINT_MAX, end_conn, NULL);
 	rcu_read_unlock();
 	edit(web, 8080, 1);
 	edit(group, 0, 1);

@@ -4,6 +4,7 @@
 
 #include "tests/unit/direct_build.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* All that asking could change and nobody may notice. */
@@ -19,14 +20,13 @@ struct snapshot {
 	uint64_t expires; /* of all connections and templates, added up */
 };
 
-static inline int snapshot_conn(struct conn *conn, void *data)
+static inline void snapshot_conn(struct conn *conn, void *data)
 {
 	struct snapshot *s = data;
 
 	s->expires += atomic_load(&conn->expires) + atomic_load(&conn->timeout) +
 		      atomic_load(&conn->controls) + atomic_load(&conn->flags) +
 		      atomic_load(&conn->state);
-	return 0;
 }
 
 static inline int snapshot_service(struct service *svc, void *data)
@@ -57,7 +57,7 @@ static inline void snapshot_take(const struct lab *lab, struct snapshot *s)
 	for (int i = 0; i < REASON_MAX; i++)
 		s->reasons[i] = lab_reason(lab, (enum reason)i);
 	rcu_read_lock();
-	conns_each(lab->d.conns, snapshot_conn, s);
+	conns_walk(lab->d.conns, &(struct conns_walk){0}, UINT_MAX, snapshot_conn, s);
 	services_each(lab->d.services, snapshot_service, s);
 	rcu_read_unlock();
 }

@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <stdlib.h>
+#include <string.h>
 
 static inline union addr build_addr(const char *text)
 {
@@ -67,6 +68,15 @@ static inline struct flow build_flow(uint8_t protocol, const char *saddr, uint16
 			     .dport = htons(dport),
 			     .saddr = build_addr(saddr),
 			     .daddr = build_addr(daddr)};
+}
+
+/* The one that service_schedule() would return now, changing nothing. */
+static inline struct dest *service_peek(struct service *svc, const struct flow *flow)
+{
+	_Alignas(16) uint8_t state[SCHEDULER_STATE_MAX];
+
+	memcpy(state, svc->sched_state, sizeof(state));
+	return svc->pool_len ? svc->sched->pick(svc, flow, state) : NULL;
 }
 
 static inline int build_count_one(struct service *svc, void *data)

@@ -11,6 +11,7 @@
 #include "lvs/conn.h"
 #include "lvs/persistence.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
@@ -87,12 +88,11 @@ static void use(struct worker *w, struct conn *conn, uint64_t now)
 	}
 }
 
-static int count_one(struct conn *conn, void *data)
+static void count_one(struct conn *conn, void *data)
 {
 	unsigned int *n = data;
 
 	*n += conn->dport != 0;
-	return 0;
 }
 
 static void step(struct worker *w)
@@ -131,7 +131,7 @@ static void step(struct worker *w)
 	if (conn)
 		use(w, conn, now);
 	if (!random_below(&w->random, 4096))
-		conns_each(conns, count_one, &n);
+		conns_walk(conns, &(struct conns_walk){0}, UINT_MAX, count_one, &n);
 }
 
 static void count_walked(struct conn *conn, void *data)

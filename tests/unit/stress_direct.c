@@ -13,6 +13,7 @@
 #include "lvs/timeouts.h"
 #include "sched/schedulers.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
@@ -214,13 +215,12 @@ static void administer(uint64_t *random)
 	}
 }
 
-static int look_at_conn(struct conn *conn, void *data)
+static void look_at_conn(struct conn *conn, void *data)
 {
 	uint64_t *sum = data;
 
 	*sum += atomic_load_explicit(&conn->expires, memory_order_relaxed) + conn->dport +
 		conn->dest->port + (conn->control ? conn->control->cport : 0);
-	return 0;
 }
 
 static int look_at_service(struct service *svc, void *data)
@@ -244,7 +244,7 @@ static void look(const struct direct *direct)
 	uint64_t sum = 0;
 
 	rcu_read_lock();
-	conns_each(conns, look_at_conn, &sum);
+	conns_walk(conns, &(struct conns_walk){0}, UINT_MAX, look_at_conn, &sum);
 	services_each(services, look_at_service, &sum);
 	if (!direct_explain(direct, &flow, 0, &first))
 		explanation_free(&first);

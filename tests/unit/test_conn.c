@@ -4,6 +4,7 @@
 #include "lvs/persistence.h"
 #include "tests/unit/lvs_build.h"
 
+#include <limits.h>
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <time.h>
@@ -332,10 +333,9 @@ static void count_walked(struct conn *conn, void *data)
 	tally->n++;
 }
 
-static int count_each(struct conn *conn, void *data)
+static void count_each(struct conn *conn, void *data)
 {
 	count_walked(conn, data);
-	return 0;
 }
 
 Test(conn, all_are_listed_in_portions_but_no_dead_one)
@@ -353,7 +353,7 @@ Test(conn, all_are_listed_in_portions_but_no_dead_one)
 	conn_add_template(conns, &key, dest, 0, 0, &template);
 	for (uint32_t i = 0; i < N; i++)
 		add_many(i % 2 ? AF_INET6 : AF_INET, i);
-	conns_each(conns, count_each, &tally);
+	conns_walk(conns, &(struct conns_walk){0}, UINT_MAX, count_each, &tally);
 	cr_assert_eq(tally.n, N + 1);
 	conn_invalidate(conns, template);
 	portions.except = template;
@@ -372,6 +372,6 @@ Test(conn, all_are_listed_in_portions_but_no_dead_one)
 	}
 	run_until(4000);
 	tally.n = 0;
-	conns_each(conns, count_each, &tally);
+	conns_walk(conns, &(struct conns_walk){0}, UINT_MAX, count_each, &tally);
 	cr_assert_eq(tally.n, 0);
 }
