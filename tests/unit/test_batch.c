@@ -100,6 +100,27 @@ Test(batch, a_connection_that_was_replaced_in_it)
 	cr_assert_eq(conns_count(lab.d.conns), 1);
 }
 
+/* A server on the director itself: its packet is an answer again once there is a connection. */
+Test(batch, an_answer_of_the_directors_own)
+{
+	struct build answer = {
+		.protocol = IPPROTO_TCP, FROM_TO(A, 80, CLIENT, 4000), .flags = PKT_SYN | PKT_ACK};
+	struct sight sights[2];
+
+	request(0, PKT_SYN, HOOK_PREROUTING);
+	pkts[1] = (struct pkt){.data = bytes[1],
+			       .len = (uint32_t)build_packet(bytes[1], &answer),
+			       .hook = HOOK_OUTPUT,
+			       .dir = PKT_OUT};
+	rcu_read_lock();
+	for (unsigned int i = 0; i < 2; i++)
+		direct_look(&lab.d, &pkts[i], &sights[i]);
+	for (unsigned int i = 0; i < 2; i++)
+		cr_assert(direct_decide(&lab.d, &pkts[i], &sights[i]).mangled, "packet %u", i);
+	rcu_read_unlock();
+	cr_assert_eq(pkts[1].dir, PKT_OUT);
+}
+
 Test(batch, nothing_that_can_be_read)
 {
 	struct sight sight;

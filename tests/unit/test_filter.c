@@ -136,6 +136,7 @@ static const struct {
 	{"--server 10.2.0.11:8080", TCP4 | TEMPLATE},
 	{"--server 10.2.0.11:99", MARKED},
 	{"--server fd00:2::11", TCP6},
+	{"--server a02:b::", 0}, /* the bytes of 10.2.0.11 */
 	{"--service tcp 10.1.0.100:80", TCP4 | TEMPLATE},
 	{"--service udp 10.1.0.100:53", UDP4},
 	{"--service udp 10.1.0.100:80", 0},
@@ -153,6 +154,7 @@ static const struct {
 	{"--age <1m", TCP6 | MARKED},
 	{"--age >30 --age <90", UDP4},
 	{"--idle >39", TCP4 | TEMPLATE},
+	{"--idle <40", UDP4 | TCP6 | MARKED},
 	{"--idle <1", UDP4 | TCP6 | MARKED},
 	{"--idle >40", TEMPLATE},
 	{"--client 10.1.0.2 --state ESTABLISHED --age >1m", TCP4},

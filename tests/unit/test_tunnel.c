@@ -226,6 +226,25 @@ Test(tunnel, takes_over_what_routers_read)
 	}
 }
 
+/* RFC 768: a sum of 0 is written as ffff, since 0 says that there is none. */
+Test(tunnel, gue_has_no_checksum_of_zero)
+{
+	static const struct build udp4 = {
+		.protocol = IPPROTO_UDP, FROM_TO(C4, 4000, V4, 53), .payload = 2};
+	struct tunnel_out out = out_to(TUNNEL_GUE, TUNNEL_CSUM, AF_INET);
+	uint8_t bytes[BUILD_MAX], head[TUNNEL_HEAD_MAX];
+	struct pkt pkt = parsed(bytes, &udp4);
+	uint16_t sum;
+
+	cr_assert(tunnel_encap(&out, &pkt, head) > 0);
+	sum = get_be16(head + 26);
+	cr_assert(sum != 0 && sum != 0xffff);
+	/* The packet's own checksum takes up what is missing. */
+	put_be16(bytes + 26, sum_words(get_be16(bytes + 26), head + 26, 2));
+	cr_assert(tunnel_encap(&out, &pkt, head) > 0);
+	cr_expect(get_be16(head + 26) == 0xffff, "%x", get_be16(head + 26));
+}
+
 static uint16_t gue_source(const struct tunnel_out *out, uint16_t sport)
 {
 	struct build b = {.protocol = IPPROTO_TCP, FROM_TO(C4, sport, V4, 80)};
