@@ -198,16 +198,16 @@ void conn_row_fill(struct conn_row *row, const struct conn *conn, uint64_t now)
 {
 	uint64_t expires = atomic_load_explicit(&conn->expires, memory_order_relaxed);
 	uint8_t flags = atomic_load_explicit(&conn->flags, memory_order_relaxed);
-	bool bypass = conn_method(conn)->method == FORWARD_BYPASS; /* to where the client sent it */
+	bool bypass = conn_method(conn)->method == FORWARD_BYPASS; /* 0.0.0.0:0, as IPVS has it */
 
 	*row = (struct conn_row){
 		.source = conn_client(conn),
 		.virtual = conn_virtual(conn),
-		.server = bypass ? conn_virtual(conn) : conn->dest->addr,
+		.server = conn->dest->addr,
 		.server_af = conn->dest->af,
 		.sport = conn->cport,
 		.vport = conn->vport,
-		.dport = conn->dport,
+		.dport = bypass ? 0 : conn->dport,
 		.af = conn->af,
 		.protocol = conn->protocol,
 		.template = flags & CONN_TEMPLATE,

@@ -153,6 +153,9 @@ class Run:
         self.marked = True
         for one in self.pair.sides:
             one.lab["dir"].batch("nft", self.names.marking())
+            if one.kind == "ipvs":
+                for program, lines in self.names.routing():
+                    one.lab["dir"].batch(program, lines)
 
     def tell(self, line):
         if "FWM" in line and not self.marked:

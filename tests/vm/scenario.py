@@ -26,7 +26,8 @@ A scenario may be of single packets instead (tap.py), which are made here and an
 
 WHAT is "udp", the flags of a TCP segment, letters of SFRPA, - for none, or SCTP chunks by their
 names (chunk.py). Clients are H0 to H65535 (10.8.0.0 and on), of the family that the virtual address
-has; V0 to V255, and in IPv6 W0 to W255, are virtual addresses with the mark FWM.
+has; V0 to V255, and in IPv6 W0 to W255, are virtual addresses with the mark FWM. So are O0 to O255
+and P0 to P255, but not the director's: of machines behind RS1, that a cache could stand for.
 """
 import ipaddress
 import re
@@ -34,6 +35,7 @@ import re
 NAMES = re.compile(r"\b(C[123]|VIP2?|RS[1-9])(6?)\b")
 SINGLE = ("packet", "answer", "error", "rates", "spread")  # words of scenarios of single packets
 MARKED = "10.9.255.0", "fd09::ff:0"  # V0, W0
+ORIGINS = "10.7.0.0", "fd07::"  # O0, P0
 
 
 class Names:
@@ -62,18 +64,25 @@ class Names:
 
     def marking(self):
         """Rules for nft that mark what goes to VIP2, V0 ..."""
-        for family, name, more in (("ip", "VIP2", MARKED[0] + "/24"),
-                                   ("ip6", "VIP26", MARKED[1] + "/120")):
+        for i, (family, name) in enumerate((("ip", "VIP2"), ("ip6", "VIP26"))):
+            more = ", ".join(first + ("/24", "/120")[i] for first in (MARKED[i], ORIGINS[i]))
             yield f"add table {family} marks"
             yield f"add chain {family} marks early {{ type filter hook prerouting priority -250; }}"
             yield (f"add rule {family} marks early {family} daddr "
                    f"{{ {self.addresses[name]}, {more} }} meta mark set {self.mark}")
 
+    def routing(self):
+        """Lines for ip and ip6 that deliver here what goes to O0 ...: IPVS takes nothing else."""
+        for program, net in (("ip", ORIGINS[0] + "/24"), ("ip6", ORIGINS[1] + "/120")):
+            yield program, [f"rule add fwmark {self.mark} to {net} lookup 100",
+                            f"route add local {net} dev lo table 100"]
+
     def endpoint(self, word, family=4):
         """family: of a client H"""
         name, _, port = word.rpartition(":")
         if name not in self.addresses:
-            first = {"H": ("10.8.0.0", "fd08::")[family == 6], "V": MARKED[0], "W": MARKED[1]}
+            first = {"H": ("10.8.0.0", "fd08::")[family == 6], "V": MARKED[0], "W": MARKED[1],
+                     "O": ORIGINS[0], "P": ORIGINS[1]}
             return str(ipaddress.ip_address(first[name[0]]) + int(name[1:])), int(port)
         return str(self.addresses[name]), int(port)
 
@@ -85,7 +94,8 @@ class Names:
     def is_virtual(self, word):
         """Is this a virtual address of the run, as a list of connections shows it?"""
         address = word.rpartition(":")[0]
-        return address in self.virtual or address.startswith(("10.9.255.", "[fd09::ff:"))
+        return address in self.virtual or address.startswith(
+            ("10.9.255.", "[fd09::ff:", "10.7.0.", "[fd07::"))
 
 
 def single(lines):
@@ -110,7 +120,7 @@ def about(lines):
             if words[0] in ("connect", "udp"):
                 known[words[1]] = words[3]
             target = known.get(words[1])
-        yield "FWM" if target and re.match(r"VIP2|[VW]\d", target) else target
+        yield "FWM" if target and re.match(r"VIP2|[VWOP]\d", target) else target
 
 
 def shrink(lines, fails, patience):

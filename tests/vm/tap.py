@@ -18,6 +18,7 @@ import chunk
 import craft
 from craft import GRE, ICMP, ICMP6, IPIP, IPV6, TCP, UDP
 from lab import CLIENTS, CLIENTS6, GUE_PORT, VIRTUAL, VIRTUAL6, quiet
+from scenario import ORIGINS
 
 TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454ca, 2, 0x1000
 CLIENT, SERVER = "c", "s"  # the links
@@ -77,6 +78,8 @@ class Taps:
                 lines += [f"neigh add {address} lladdr {mac(link, host).hex(':')} dev {link} "
                           f"nud permanent" for address in (f"10.{side}.0.{host}",
                                                            f"fd00:{side}::{host}")]
+        lines += [f"route add {ORIGINS[0]}/24 via 10.2.0.11",
+                  f"route add {ORIGINS[1]}/120 via fd00:2::11"]
         return lines + [f"route add {CLIENTS} via 10.1.0.2", f"route add {CLIENTS6} via fd00:1::2"]
 
     def send(self, link, packet):
@@ -180,7 +183,7 @@ def answer_of(what, client, told):
     sent it would answer past the director; that, or one that got nothing, sends it something that
     the director knows nothing of."""
     source = told.target if told and not told.tunnels else None
-    if not source or not source[0].startswith(("10.2.", "fd00:2:")):
+    if not source or not source[0].startswith(("10.2.", "fd00:2:", "10.7.", "fd07:")):
         source = ("fd00:2::11" if ":" in client[0] else "10.2.0.11"), 80
     return packet_of(what, source, client)
 
