@@ -9,6 +9,7 @@
 #                                 10.6.0.0/24
 #                                      | middle
 #     rs1 .11 ==== 10.4.0.0/24 ==== .1 lan  far
+#     rs2 .12 ====
 #
 #     IPv6 likewise: 10.N.0.0/24 is fd00:N::/64
 #
@@ -23,13 +24,15 @@ load topology
 
 CLIENT=10.9.0.2 CLIENT6=fd00:9::2
 RS=10.4.0.11 RS6=fd00:4::11
+RS2=10.4.0.12 RS2_6=fd00:4::12
+OTHER=10.9.0.3 OTHER6=fd00:9::3 # the client's second addresses
 
 network() {
 	local ns
 
 	lab_bare
 	lab_switch lan
-	for ns in client router dir far rs1; do
+	for ns in client router dir far rs1 rs2; do
 		lab_namespace $ns
 	done
 	for ns in router far; do
@@ -43,7 +46,8 @@ network() {
 	lab_link router middle far middle
 	on router sh -c 'for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 >$f; done'
 	on far sh -c 'for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 >$f; done'
-	lab_address client eth0 $CLIENT/24 $CLIENT6/64
+	lab_address client eth0 $CLIENT/24 $CLIENT6/64 $OTHER/24
+	on client ip addr add $OTHER6/64 dev eth0 nodad preferred_lft 0 # only where it is asked for
 	lab_address router wan 10.9.0.1/24 fd00:9::1/64
 	lab_address router inner 10.1.0.254/24 fd00:1::254/64
 	lab_address router side 10.5.0.254/24 fd00:5::254/64
@@ -53,10 +57,12 @@ network() {
 	lab_address far middle 10.6.0.2/24 fd00:6::2/64
 	lab_plug far lan lan 10.4.0.1/24 fd00:4::1/64
 	lab_plug rs1 eth0 lan $RS/24 $RS6/64
+	lab_plug rs2 eth0 lan $RS2/24 $RS2_6/64
 	lab_default client 10.9.0.1 fd00:9::1
 	lab_default dir 10.1.0.254 fd00:1::254
 	lab_default far 10.6.0.1 fd00:6::1
 	lab_default rs1 10.4.0.1 fd00:4::1
+	lab_default rs2 10.4.0.1 fd00:4::1
 	on dir ip route add 10.4.0.0/24 via 10.5.0.254
 	on dir ip route add fd00:4::/64 via fd00:5::254
 	on router ip route add 10.4.0.0/24 via 10.6.0.2
@@ -65,7 +71,7 @@ network() {
 
 setup_file() {
 	network
-	servers_up rs1
+	servers_up rs1 rs2
 	big_file
 	director_file
 }
@@ -81,14 +87,15 @@ setup() {
 teardown() {
 	stop_spawned client eth0 eth1 server outer answers blind
 	realserver rs1 down >/dev/null 2>&1 || true
+	realserver rs2 down >/dev/null 2>&1 || true
 	lab_report
 }
 
-# Makes the server ready, or skips where its kernel cannot: unwraps TUNNEL ipv4|ipv6 VIP
+# Makes a server ready, or skips where its kernel cannot: unwraps TUNNEL ipv4|ipv6 VIP [SERVER]
 unwraps() {
 	local said
 
-	said=$(realserver rs1 up --method tun --tunnel "$1" --outer "$2" --vip "$3" 2>&1) && return
+	said=$(realserver "${4:-rs1}" up --method tun --tunnel "$1" --outer "$2" --vip "$3" 2>&1) && return
 	# shellcheck disable=SC2154 # what nfvs-realserver says of a kernel
 	[[ $said != *'this kernel'* ]] || skip "$said"
 	echo "$said"
@@ -222,6 +229,75 @@ way() {
 @test "MAC, address and port at each hop, IPv6" {
 	unwraps ipip ipv6 $VIP6
 	way $CLIENT6 $VIP6 fd00:5::1 $RS6
+}
+
+# who FROM VIP PORT...: which servers answer the client at FROM
+who() {
+	local port
+
+	for port in "${@:3}"; do
+		fetch client 1 "http://$(bracket "$2"):$port/" --interface "$1" | cut -d ' ' -f 1
+	done | paste -sd ' '
+}
+
+# stays FROM OTHER VIP PORT...: a client has one server at all these ports, the next client the other.
+stays() {
+	local first other
+
+	first=$(who "$1" "$3" "$4")
+	[[ $first == rs1 ]] && other=rs2 || other=rs1
+	is "$(who "$1" "${@:3}" "${@:4}")" "$(printf '%s\n' "${@:4}" "${@:4}" | sed "s/.*/$first/" | paste -sd ' ')"
+	is "$(who "${@:2}")" "$(printf '%s\n' "${@:4}" | sed "s/.*/$other/" | paste -sd ' ')"
+	is "$(who "$1" "$3" "$4")" "$first"
+}
+
+# sticky FROM OTHER VIP SERVER SERVER: persistence of a port and of all; a mark's in turn, and persistent
+sticky() {
+	local vip server mark=(-f 7) family=ip outer=ipv4
+
+	vip=$(bracket "$3")
+	[[ $3 != *:* ]] || mark=(-f 7 -6) family=ip6 outer=ipv6
+	for server in rs1 rs2; do
+		unwraps ipip $outer "$3" $server
+	done
+	both "-p 60" "$4" "$5" -t "$vip:80"
+	stays "$1" "$2" "$3" 80
+	both "-p 60" "$4" "$5" -t "$vip:0"
+	stays "$1" "$2" "$3" 80 443 8080
+	on dir nft -f - <<-END
+		table inet lab {
+			chain marks {
+				type filter hook prerouting priority -250
+				$family daddr $3 tcp dport { 80, 443 } meta mark set 7
+			}
+		}
+	END
+	both "" "$4" "$5" "${mark[@]}"
+	has "$(who "$1" "$3" 80 443 80 443)" '^(rs1 rs2 rs1 rs2|rs2 rs1 rs2 rs1)$'
+	both "-p 60" "$4" "$5" "${mark[@]}"
+	stays "$1" "$2" "$3" 80 443
+	client refused tcp "$3" 8080 # of nobody on the director
+	on dir nft delete table inet lab
+}
+
+# both OPTIONS SERVER SERVER SERVICE...: nothing but this service, of two tunnels
+both() {
+	local server
+
+	adm -C
+	# shellcheck disable=SC2086 # several options, or none
+	adm -A "${@:4}" -s rr $1
+	for server in "$2" "$3"; do
+		adm -a "${@:4}" -r "$server" -i
+	done
+}
+
+@test "persistence, and a firewall mark over two ports, IPv4" {
+	sticky $CLIENT $OTHER $VIP $RS $RS2
+}
+
+@test "persistence, and a firewall mark over two ports, IPv6" {
+	sticky $CLIENT6 $OTHER6 $VIP6 $RS6 $RS2_6
 }
 
 # What follows needs no server that unwraps: the director and the routers are what is looked at.
