@@ -133,12 +133,11 @@ static int read_arguments(struct parser *parser, poptContext popt)
 /* A general name, which every scheduler takes, or one that this scheduler has for it. */
 static int read_sched_flag(struct parser *parser, const char *name)
 {
-	static const char *const general[SCHEDULER_FLAGS] = {"flag-1", "flag-2", "flag-3"};
 	struct service_spec *spec = &parser->command->service;
 	const struct scheduler *sched;
 
 	for (unsigned int i = 0; i < SCHEDULER_FLAGS; i++)
-		if (!strcmp(name, general[i])) {
+		if (!strcmp(name, scheduler_general_flags[i])) {
 			spec->flags |= SERVICE_SCHED1 << i;
 			return 0;
 		}

@@ -83,12 +83,14 @@ static void service_title(char buf[ENDPOINT_STRLEN + 8], bool numeric,
 		buf[SERVICE_WIDTH] = '\0';
 }
 
-/* As ipvsadm: of a scheduler that has names for flags, those alone. */
+/*
+ * As ipvsadm: of a scheduler that has names for flags, those alone; so a listing of sh with flag-3,
+ * which has none, says "sh ()".
+ */
 const char *format_sched_flags(char buf[SCHED_FLAGS_STRLEN], const struct service_spec *spec)
 {
-	static const char *const general[SCHEDULER_FLAGS] = {"flag-1", "flag-2", "flag-3"};
 	const struct scheduler *sched = scheduler_find(spec->scheduler);
-	const char *const *names = general;
+	const char *const *names = scheduler_general_flags;
 	size_t len = 0;
 
 	for (unsigned int i = 0; sched && i < SCHEDULER_FLAGS; i++)
@@ -176,8 +178,8 @@ void format_service(FILE *out, const struct format *format, const struct service
 		return;
 	}
 	fprintf(out, "%s %s", title, spec->scheduler);
-	if (format_sched_flags(flags, spec)[0])
-		fprintf(out, " (%s)", flags);
+	if (spec->flags & SERVICE_SCHED)
+		fprintf(out, " (%s)", format_sched_flags(flags, spec));
 	if (spec->flags & SERVICE_PERSISTENT) {
 		fprintf(out, " persistent %u", spec->timeout);
 		if (netmask_text(mask, spec)[0])
@@ -285,8 +287,12 @@ void format_save_service(FILE *out, bool numeric, const struct service_spec *spe
 	}
 	if (spec->flags & SERVICE_ONEPACKET)
 		fputs(" -o", out);
-	if (format_sched_flags(flags, spec)[0])
-		fprintf(out, " -b %s", flags);
+	/* Where ipvsadm writes -b and nothing, which it will not read again, the general name. */
+	if (spec->flags & SERVICE_SCHED)
+		fprintf(out, " -b %s",
+			*format_sched_flags(flags, spec)
+				? flags
+				: scheduler_general_flags[SCHEDULER_FLAGS - 1]);
 	fputc('\n', out);
 }
 

@@ -45,6 +45,7 @@ struct match {
 #define SERVICE_SCHED1	   0x08u /* IP_VS_SVC_F_SCHED1 .. 3: what they mean is up to the scheduler */
 #define SERVICE_SCHED2	   0x10u
 #define SERVICE_SCHED3	   0x20u
+#define SERVICE_SCHED	   0x38u /* any of them */
 
 /* Seconds that a connection lives in a state after its last packet; lvs/timeouts.h knows which. */
 struct timeouts_spec {

@@ -33,13 +33,13 @@ const char *scheduler_names(void)
 	return words + 1;
 }
 
+const char *const scheduler_general_flags[SCHEDULER_FLAGS] = {"flag-1", "flag-2", "flag-3"};
+
 uint32_t scheduler_flag(const struct scheduler *sched, const char *name)
 {
-	static const char *const general[SCHEDULER_FLAGS] = {"flag-1", "flag-2", "flag-3"};
-
 	for (unsigned int i = 0; i < SCHEDULER_FLAGS; i++)
 		if (sched->flags[i] &&
-		    (!strcmp(name, sched->flags[i]) || !strcmp(name, general[i])))
+		    (!strcmp(name, sched->flags[i]) || !strcmp(name, scheduler_general_flags[i])))
 			return SERVICE_SCHED1 << i;
 	return 0;
 }

@@ -36,6 +36,9 @@ const struct scheduler *scheduler_at(size_t n);
 /* All names, "rr wrr lc ...", for messages; static storage. */
 const char *scheduler_names(void);
 
+/* What flags are called whatever the scheduler: "flag-1" for SERVICE_SCHED1 and so on. */
+extern const char *const scheduler_general_flags[SCHEDULER_FLAGS];
+
 /* The flag of this name, "sh-port" or "flag-2": its SERVICE_SCHED*; 0: @sched has no such. */
 uint32_t scheduler_flag(const struct scheduler *sched, const char *name);
 
