@@ -407,3 +407,17 @@ Test(ctl_command, every_option_with_every_command)
 	/* list: 13; start-daemon: 6; save and stop-daemon: 1; -t: add, edit, delete, zero */
 	cr_assert_eq(legal, 25, "%d", legal);
 }
+
+/* As ipvsadm lists it; what its -S makes of it, "-b " and no more, its -R refuses. */
+Test(ctl_command, a_flag_that_a_scheduler_has_no_name_for)
+{
+	const struct format format = {.numeric = true};
+	struct service_row row = {.spec = good("-A -t 10.0.0.1:80 -s sh -b flag-3").service};
+	char text[128] = "";
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	format_service(out, &format, &row);
+	format_save_service(out, true, &row.spec);
+	fclose(out);
+	cr_assert_str_eq(text, "TCP  10.0.0.1:80 sh ()\n-A -t 10.0.0.1:80 -s sh -b flag-3\n");
+}

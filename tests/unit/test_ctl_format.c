@@ -355,34 +355,6 @@ Test(ctl_format, large_marks_are_signed_and_a_mask_needs_persistence)
 	      "-a -f -1 -6 -r [2001:db8::1]:0 -m -w 2147483647\n");
 }
 
-/* As ipvsadm 1.31 lists it; what ipvsadm -S makes of it, "-b " and no more, ipvsadm -R refuses. */
-Test(ctl_format, a_flag_that_a_scheduler_has_no_name_for)
-{
-	static const struct {
-		uint32_t flags;
-		const char *listed, *saved;
-	} tries[] = {
-		{SERVICE_SCHED1, "(sh-fallback)", "sh-fallback"},
-		{SERVICE_SCHED3, "()", "flag-3"},
-		{SERVICE_SCHED1 | SERVICE_SCHED3, "(sh-fallback)", "sh-fallback"},
-	};
-	struct service_spec spec = build_fwmark(1);
-	struct dest_spec dest = build_dest("10.0.0.1", 0, 1);
-	char expected[512];
-
-	strcpy(spec.scheduler, "sh");
-	for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++) {
-		spec.flags = tries[i].flags;
-		snprintf(expected, sizeof(expected),
-			 "FWM  1 sh %s\n"
-			 "  -> 10.0.0.1:0                   Masq    1      0          0         \n"
-			 "-A -f 1 -s sh -b %s\n"
-			 "-a -f 1 -r 10.0.0.1:0 -m -w 1\n",
-			 tries[i].listed, tries[i].saved);
-		looks(&spec, &dest, expected);
-	}
-}
-
 Test(ctl_format, large_numbers)
 {
 	static const struct {
