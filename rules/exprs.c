@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Statements of the layout as nf_tables expressions, the same that nft would make of the text, so
- * that "nft list" shows the daemon's rules as nfvs-rules prints them. Fields are loaded into
- * registers one behind the other and looked up as one key. The one exception is the way to the
- * queues on kernels without nft_queue, which nft cannot write: a hash, a verdict map, and a chain
- * with the xtables target NFQUEUE for each queue. Control thread.
+ * that "nft list" shows the daemon's rules as nfvs-rules prints them. The one exception is the way
+ * to the queues on kernels without nft_queue, which nft cannot write: a hash, a verdict map, and a
+ * chain with the xtables target NFQUEUE for each queue. What connections that the kernel carries
+ * need is in ctexprs.c. Control thread.
  */
 #include "rules/exprs.h"
+#include "rules/builder.h"
+#include "rules/ctexprs.h"
 #include "lvs/verdict.h"
 
 #include <errno.h>
@@ -23,163 +25,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Registers of 32 bits: keys begin at the first, what is hashed at the fifth. */
-#define REG_KEY	 NFT_REG32_00
-#define REG_HASH NFT_REG32_04
-
-struct builder {
-	struct nftnl_rule *rule;
-	const struct ruleset *ruleset;
-	enum family family;
-	bool no_memory;
-};
-
-/* A new expression at the end of the rule; NULL without memory, which is remembered. */
-static struct nftnl_expr *expr(struct builder *b, const char *name)
-{
-	struct nftnl_expr *e = nftnl_expr_alloc(name);
-
-	if (!e)
-		b->no_memory = true;
-	else
-		nftnl_rule_add_expr(b->rule, e);
-	return e;
-}
-
-static void payload(struct builder *b, uint32_t base, uint32_t offset, uint32_t len, uint32_t reg)
-{
-	struct nftnl_expr *e = expr(b, "payload");
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, base);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, len);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, reg);
-}
-
-static void meta_load(struct builder *b, uint32_t key, uint32_t reg)
-{
-	struct nftnl_expr *e = expr(b, "meta");
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, key);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, reg);
-}
-
-static void compare(struct builder *b, uint32_t op, const void *data, uint32_t len)
-{
-	struct nftnl_expr *e = expr(b, "cmp");
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, REG_KEY);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, op);
-	nftnl_expr_set(e, NFTNL_EXPR_CMP_DATA, data, len);
-}
-
-static void mask(struct builder *b, uint32_t bits)
-{
-	struct nftnl_expr *e = expr(b, "bitwise");
-	const uint32_t zero = 0;
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, REG_KEY);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, REG_KEY);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, sizeof(bits));
-	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, &bits, sizeof(bits));
-	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, &zero, sizeof(zero));
-}
-
-static void address(struct builder *b, bool source, uint32_t reg)
-{
-	if (b->family == FAMILY_IP6)
-		payload(b, NFT_PAYLOAD_NETWORK_HEADER,
-			source ? offsetof(struct ip6_hdr, ip6_src)
-			       : offsetof(struct ip6_hdr, ip6_dst),
-			sizeof(struct in6_addr), reg);
-	else
-		payload(b, NFT_PAYLOAD_NETWORK_HEADER,
-			source ? offsetof(struct iphdr, saddr) : offsetof(struct iphdr, daddr),
-			sizeof(struct in_addr), reg);
-}
-
-static void icmp_type(struct builder *b, uint32_t reg)
-{
-	const uint8_t protocol = b->family == FAMILY_IP6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
-
-	meta_load(b, NFT_META_L4PROTO, REG_KEY);
-	compare(b, NFT_CMP_EQ, &protocol, sizeof(protocol));
-	payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, 0, sizeof(uint8_t), reg);
-}
-
-/* Loads one field; returns how many registers it took. */
-static uint32_t field_load(struct builder *b, enum field field, uint32_t reg)
-{
-	switch (field) {
-	case FIELD_NONE:
-		return 0;
-	case FIELD_SADDR:
-	case FIELD_DADDR:
-		address(b, field == FIELD_SADDR, reg);
-		return b->family == FAMILY_IP6 ? 4 : 1;
-	case FIELD_PROTOCOL:
-		meta_load(b, NFT_META_L4PROTO, reg);
-		break;
-	case FIELD_SPORT:
-		payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, 0, sizeof(uint16_t), reg);
-		break;
-	case FIELD_DPORT:
-		payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, 2, sizeof(uint16_t), reg);
-		break;
-	case FIELD_MARK:
-		meta_load(b, NFT_META_MARK, reg);
-		break;
-	case FIELD_ICMP_TYPE:
-		icmp_type(b, reg);
-		break;
-	}
-	return 1;
-}
-
-/* Loads the fields one behind the other; returns the key's length in bytes. */
-static uint32_t fields_load(struct builder *b, const enum field fields[FIELDS_MAX], uint32_t reg)
-{
-	uint32_t words = 0;
-
-	for (int i = 0; i < FIELDS_MAX && fields[i]; i++)
-		words += field_load(b, fields[i], reg + words);
-	return words * sizeof(uint32_t);
-}
-
-static struct nftnl_expr *lookup(struct builder *b, const char *set, uint32_t reg)
-{
-	struct nftnl_expr *e = expr(b, "lookup");
-
-	if (!e)
-		return NULL;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, reg);
-	nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, set);
-	return e;
-}
-
-static void verdict(struct builder *b, int code, const char *chain)
-{
-	struct nftnl_expr *e = expr(b, "immediate");
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_VERDICT, (uint32_t)code);
-	if (chain)
-		nftnl_expr_set_str(e, NFTNL_EXPR_IMM_CHAIN, chain);
-}
-
 static void mark_store(struct builder *b)
 {
-	struct nftnl_expr *e = expr(b, "meta");
+	struct nftnl_expr *e = builder_expr(b, "meta");
 
 	if (!e)
 		return;
@@ -191,32 +39,16 @@ static void mark_by(struct builder *b, const struct stmt *stmt)
 {
 	struct nftnl_expr *e;
 
-	fields_load(b, stmt->fields, REG_KEY);
-	e = lookup(b, set_layouts[stmt->set].name, REG_KEY);
+	builder_fields(b, stmt->fields, REG_KEY);
+	e = builder_lookup(b, set_layouts[stmt->set].name, REG_KEY);
 	if (e)
 		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, REG_KEY);
 	mark_store(b);
 }
 
-static void jhash(struct builder *b, uint32_t len, uint32_t modulus, uint32_t seed, uint32_t offset)
-{
-	struct nftnl_expr *e = expr(b, "hash");
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_HASH_SREG, REG_HASH);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_HASH_DREG, REG_KEY);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_HASH_LEN, len);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_HASH_MODULUS, modulus);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_HASH_SEED, seed);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_HASH_TYPE, NFT_HASH_JENKINS);
-	if (offset)
-		nftnl_expr_set_u32(e, NFTNL_EXPR_HASH_OFFSET, offset);
-}
-
 static void queue_native(struct builder *b, uint16_t number)
 {
-	struct nftnl_expr *e = expr(b, "queue");
+	struct nftnl_expr *e = builder_expr(b, "queue");
 
 	if (!e)
 		return;
@@ -228,7 +60,7 @@ static void queue_native(struct builder *b, uint16_t number)
 /* The xtables target, revision 3. The library frees the info, which must be of aligned size. */
 static void queue_compat(struct builder *b, uint16_t number)
 {
-	struct nftnl_expr *e = expr(b, "target");
+	struct nftnl_expr *e = builder_expr(b, "target");
 	struct xt_NFQ_info_v3 *info;
 
 	if (!e)
@@ -268,18 +100,18 @@ static void fan_out(struct builder *b, const struct stmt *stmt)
 		queue_first(b, ruleset->method, ruleset->first_queue);
 		return;
 	}
-	len = fields_load(b, stmt->fields, REG_HASH);
-	jhash(b, len, ruleset->queues, ruleset->seed, ruleset->first_queue);
+	len = builder_fields(b, stmt->fields, REG_HASH);
+	builder_jhash(b, len, ruleset->queues, ruleset->seed, ruleset->first_queue);
 	switch (ruleset->method) {
 	case QUEUE_NATIVE:
-		e = expr(b, "queue");
+		e = builder_expr(b, "queue");
 		if (!e)
 			return;
 		nftnl_expr_set_u32(e, NFTNL_EXPR_QUEUE_SREG_QNUM, REG_KEY);
 		nftnl_expr_set_u16(e, NFTNL_EXPR_QUEUE_FLAGS, NFT_QUEUE_FLAG_BYPASS);
 		break;
 	case QUEUE_COMPAT:
-		e = lookup(b, QUEUES_MAP, REG_KEY);
+		e = builder_lookup(b, QUEUES_MAP, REG_KEY);
 		if (e)
 			nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
 		break;
@@ -288,7 +120,7 @@ static void fan_out(struct builder *b, const struct stmt *stmt)
 
 static void unreachable(struct builder *b)
 {
-	struct nftnl_expr *e = expr(b, "reject");
+	struct nftnl_expr *e = builder_expr(b, "reject");
 
 	if (!e)
 		return;
@@ -302,19 +134,19 @@ static void send_own(struct builder *b)
 {
 	struct nftnl_expr *e;
 
-	address(b, false, REG_KEY);
-	e = expr(b, "dup");
+	builder_address(b, false, REG_KEY);
+	e = builder_expr(b, "dup");
 	if (!e)
 		return;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_DUP_SREG_ADDR, REG_KEY);
-	verdict(b, NF_DROP, NULL);
+	builder_verdict(b, NF_DROP, NULL);
 }
 
 static void mark_compare(struct builder *b, uint32_t op, uint32_t value)
 {
-	meta_load(b, NFT_META_MARK, REG_KEY);
-	mask(b, b->ruleset->mark_mask);
-	compare(b, op, &value, sizeof(value));
+	builder_meta(b, NFT_META_MARK, REG_KEY);
+	builder_mask(b, b->ruleset->mark_mask, 0);
+	builder_compare(b, op, &value, sizeof(value));
 }
 
 /* tproxy to any port: what counts is that the expression is there. */
@@ -324,14 +156,14 @@ static void tproxy(struct builder *b)
 	const uint16_t port = htons(1);
 	struct nftnl_expr *e;
 
-	meta_load(b, NFT_META_L4PROTO, REG_KEY);
-	compare(b, NFT_CMP_EQ, &protocol, sizeof(protocol));
-	e = expr(b, "immediate");
+	builder_meta(b, NFT_META_L4PROTO, REG_KEY);
+	builder_compare(b, NFT_CMP_EQ, &protocol, sizeof(protocol));
+	e = builder_expr(b, "immediate");
 	if (!e)
 		return;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, REG_KEY);
 	nftnl_expr_set(e, NFTNL_EXPR_IMM_DATA, &port, sizeof(port));
-	e = expr(b, "tproxy");
+	e = builder_expr(b, "tproxy");
 	if (!e)
 		return;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_TPROXY_FAMILY,
@@ -343,15 +175,12 @@ static void tproxy(struct builder *b)
 static void conntrack(struct builder *b)
 {
 	const uint32_t zero = 0;
-	struct nftnl_expr *e = expr(b, "ct");
 
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, NFT_CT_STATE);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, REG_KEY);
-	mask(b, 8); /* NF_CT_STATE_BIT(IP_CT_NEW), linux/netfilter/nf_conntrack_common.h */
-	compare(b, NFT_CMP_NEQ, &zero, sizeof(zero));
-	verdict(b, NFT_RETURN, NULL);
+	builder_ct(b, NFT_CT_STATE);
+	/* NF_CT_STATE_BIT(IP_CT_NEW), linux/netfilter/nf_conntrack_common.h */
+	builder_mask(b, 8, 0);
+	builder_compare(b, NFT_CMP_NEQ, &zero, sizeof(zero));
+	builder_verdict(b, NFT_RETURN, NULL);
 }
 
 static void stmt_fill(struct builder *b, const struct stmt *stmt)
@@ -362,8 +191,8 @@ static void stmt_fill(struct builder *b, const struct stmt *stmt)
 	case STMT_NONE:
 		break;
 	case STMT_IN:
-		fields_load(b, stmt->fields, REG_KEY);
-		lookup(b, set_layouts[stmt->set].name, REG_KEY);
+		builder_fields(b, stmt->fields, REG_KEY);
+		builder_lookup(b, set_layouts[stmt->set].name, REG_KEY);
 		break;
 	case STMT_MARK:
 		mark_by(b, stmt);
@@ -378,25 +207,25 @@ static void stmt_fill(struct builder *b, const struct stmt *stmt)
 		mark_compare(b, NFT_CMP_NEQ, 0);
 		break;
 	case STMT_UNMARK:
-		meta_load(b, NFT_META_MARK, REG_KEY);
-		mask(b, ~bits);
+		builder_meta(b, NFT_META_MARK, REG_KEY);
+		builder_mask(b, ~bits, 0);
 		mark_store(b);
 		break;
 	case STMT_SEND:
 		send_own(b);
 		break;
 	case STMT_PROTOCOL:
-		meta_load(b, NFT_META_L4PROTO, REG_KEY);
-		compare(b, NFT_CMP_EQ, &stmt->protocol, sizeof(stmt->protocol));
+		builder_meta(b, NFT_META_L4PROTO, REG_KEY);
+		builder_compare(b, NFT_CMP_EQ, &stmt->protocol, sizeof(stmt->protocol));
 		break;
 	case STMT_NOTRACK:
-		expr(b, "notrack");
+		builder_expr(b, "notrack");
 		break;
 	case STMT_RETURN:
-		verdict(b, NFT_RETURN, NULL);
+		builder_verdict(b, NFT_RETURN, NULL);
 		break;
 	case STMT_GOTO:
-		verdict(b, NFT_GOTO, chain_layouts[stmt->chain].name);
+		builder_verdict(b, NFT_GOTO, chain_layouts[stmt->chain].name);
 		break;
 	case STMT_QUEUE:
 		queue_first(b, b->ruleset->method, b->ruleset->first_queue);
@@ -412,6 +241,9 @@ static void stmt_fill(struct builder *b, const struct stmt *stmt)
 			tproxy(b);
 		else
 			conntrack(b);
+		break;
+	case STMT_TRACKED:
+		ctexprs_fill(b, stmt);
 		break;
 	}
 }
@@ -449,8 +281,8 @@ int exprs_hash(struct nftnl_rule *rule)
 {
 	struct builder b = {.rule = rule};
 
-	meta_load(&b, NFT_META_MARK, REG_HASH);
-	jhash(&b, sizeof(uint32_t), 2, 1, 0);
+	builder_meta(&b, NFT_META_MARK, REG_HASH);
+	builder_jhash(&b, sizeof(uint32_t), 2, 1, 0);
 	return done(&b);
 }
 
@@ -466,7 +298,7 @@ int exprs_notrack(struct nftnl_rule *rule)
 {
 	struct builder b = {.rule = rule};
 
-	expr(&b, "notrack");
+	builder_expr(&b, "notrack");
 	return done(&b);
 }
 

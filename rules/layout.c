@@ -28,17 +28,17 @@ const struct set_layout set_layouts[SETS] = {
 			    .comment = "which TCP packets get the mark of such a service",
 			    .key = {FIELD_DADDR, FIELD_DPORT},
 			    .interval = true,
-			    .to_mark = true},
+			    .value = {FIELD_MARK}},
 	[SET_UDP_GROUPS] = {.name = "udp_groups",
 			    .comment = "which UDP packets get the mark of such a service",
 			    .key = {FIELD_DADDR, FIELD_DPORT},
 			    .interval = true,
-			    .to_mark = true},
+			    .value = {FIELD_MARK}},
 	[SET_SCTP_GROUPS] = {.name = "sctp_groups",
 			     .comment = "which SCTP packets get the mark of such a service",
 			     .key = {FIELD_DADDR, FIELD_DPORT},
 			     .interval = true,
-			     .to_mark = true},
+			     .value = {FIELD_MARK}},
 	[SET_TCP_SERVICES] = {.name = "tcp_services",
 			      .comment = "services of many TCP ports: groups, all ports, FTP data",
 			      .key = {FIELD_DADDR, FIELD_DPORT},
@@ -63,6 +63,61 @@ const struct set_layout set_layouts[SETS] = {
 			      .comment = "real servers that answer from many SCTP ports",
 			      .key = {FIELD_SADDR, FIELD_SPORT},
 			      .interval = true},
+	[SET_CARRIED] = {.name = "carried",
+			 .comment = "of the services, those whose connections the kernel carries",
+			 .key = {FIELD_DADDR, FIELD_PROTOCOL, FIELD_DPORT}},
+	[SET_TCP_CARRIED] = {.name = "tcp_carried",
+			     .comment = "likewise, of many TCP ports",
+			     .key = {FIELD_DADDR, FIELD_DPORT},
+			     .interval = true},
+	[SET_UDP_CARRIED] = {.name = "udp_carried",
+			     .comment = "likewise, of many UDP ports",
+			     .key = {FIELD_DADDR, FIELD_DPORT},
+			     .interval = true},
+	[SET_CARRIED_MARKS] = {.name = "carried_marks",
+			       .comment = "likewise, by firewall mark",
+			       .key = {FIELD_MARK}},
+	[SET_CARRIED_SERVERS] = {.name = "carried_servers",
+				 .comment = "their real servers",
+				 .key = {FIELD_SADDR, FIELD_PROTOCOL, FIELD_SPORT}},
+	[SET_TCP_CARRIED_SERVERS] = {.name = "tcp_carried_servers",
+				     .comment = "their real servers of many TCP ports",
+				     .key = {FIELD_SADDR, FIELD_SPORT},
+				     .interval = true},
+	[SET_UDP_CARRIED_SERVERS] = {.name = "udp_carried_servers",
+				     .comment = "their real servers of many UDP ports",
+				     .key = {FIELD_SADDR, FIELD_SPORT},
+				     .interval = true},
+	[SET_FLOWS_IN] = {.name = "flows_in",
+			  .comment = "numbers of living servers, and what clients send to each",
+			  .key = {FIELD_NUMBER},
+			  .counted = true},
+	[SET_FLOWS_OUT] = {.name = "flows_out",
+			   .comment = "the same numbers, and what each server answers",
+			   .key = {FIELD_NUMBER},
+			   .counted = true},
+	[SET_TO_PORT] = {.name = "to_port",
+			 .comment = "where a server with a port of its own is",
+			 .key = {FIELD_NUMBER},
+			 .value = {FIELD_DADDR, FIELD_DPORT}},
+	[SET_TO_ADDR] = {.name = "to_addr",
+			 .comment = "where a server is that takes any port",
+			 .key = {FIELD_NUMBER},
+			 .value = {FIELD_DADDR}},
+	[SET_STICKY] = {.name = "sticky",
+			.comment = "carried services that keep a client at one server",
+			.key = {FIELD_DADDR, FIELD_PROTOCOL, FIELD_DPORT}},
+	[SET_STICKY_MARKS] = {.name = "sticky_marks",
+			      .comment = "likewise, by firewall mark",
+			      .key = {FIELD_MARK}},
+	[SET_FALLBACK] = {.name = "fallback",
+			  .comment = "with no daemon: the server for each slot of a service",
+			  .key = {FIELD_DADDR, FIELD_PROTOCOL, FIELD_DPORT, FIELD_SLOT},
+			  .value = {FIELD_NUMBER}},
+	[SET_FALLBACK_GROUPS] = {.name = "fallback_groups",
+				 .comment = "likewise, by firewall mark",
+				 .key = {FIELD_MARK, FIELD_SLOT},
+				 .value = {FIELD_NUMBER}},
 };
 
 const struct chain_layout chain_layouts[CHAINS] = {
@@ -136,6 +191,33 @@ const struct chain_layout chain_layouts[CHAINS] = {
 			       .hook = "output",
 			       .hooknum = NF_INET_LOCAL_OUT,
 			       .priority = -140},
+	[CHAIN_CARRIED] = {.name = "carried",
+			   .comment = "A known connection to a living server: conntrack translates "
+				      "it. The daemon gets a copy\n"
+				      "of what begins and ends it, and of the first packet that "
+				      "shows that both ends have spoken."},
+	[CHAIN_FALLBACK] = {.name = "fallback",
+			    .comment = "New connections that the daemon did not decide, because "
+				       "there is none.",
+			    .hook = "prerouting",
+			    .hooknum = NF_INET_PRE_ROUTING,
+			    .priority = -145},
+	[CHAIN_CHOOSE] = {.name = "choose",
+			  .comment = "By weight: a slot, and the server that has it. The mark of "
+				     "the connection holds them."},
+	[CHAIN_CHOOSE_GROUP] = {.name = "choose_group", .comment = "The same, by firewall mark."},
+	[CHAIN_TRANSLATE] = {.name = "translate",
+			     .comment = "Once for each connection: to the address of its server.",
+			     .hook = "prerouting",
+			     .type = "nat",
+			     .hooknum = NF_INET_PRE_ROUTING,
+			     .priority = -100},
+	[CHAIN_TRANSLATE_OWN] = {.name = "translate_own",
+				 .comment = "Likewise, for clients that are this machine.",
+				 .hook = "output",
+				 .type = "nat",
+				 .hooknum = NF_INET_LOCAL_OUT,
+				 .priority = -100},
 };
 
 #define IN_SET(id, ...)                                               \
@@ -150,6 +232,16 @@ const struct chain_layout chain_layouts[CHAINS] = {
 	{                                                       \
 		.kind = STMT_FAN_OUT, .fields = { __VA_ARGS__ } \
 	}
+#define CHOOSE(id, ...)                                                                   \
+	{                                                                                 \
+		.kind = STMT_TRACKED, .tracked = TRACKED_CHOOSE, .fields = {__VA_ARGS__}, \
+		.set = (id)                                                               \
+	}
+#define DNAT(id)                                                                         \
+	{                                                                                \
+		.kind = STMT_TRACKED, .tracked = TRACKED_DNAT, .fields = {FIELD_NUMBER}, \
+		.set = (id)                                                              \
+	}
 #define GOTO(id)                                 \
 	{                                        \
 		.kind = STMT_GOTO, .chain = (id) \
@@ -157,6 +249,10 @@ const struct chain_layout chain_layouts[CHAINS] = {
 #define PLAIN(k)            \
 	{                   \
 		.kind = (k) \
+	}
+#define TRACKED(k)                                           \
+	{                                                    \
+		.kind = STMT_TRACKED, .tracked = TRACKED_##k \
 	}
 #define TCP                                                    \
 	{                                                      \
@@ -178,12 +274,20 @@ const struct chain_layout chain_layouts[CHAINS] = {
 #define VIRTUAL_RANGE FIELD_DADDR, FIELD_DPORT
 #define REAL_RANGE    FIELD_SADDR, FIELD_SPORT
 
+#define FLOW(id) IN_SET(id, FIELD_NUMBER)
+
 const struct rule_layout rule_layouts[] = {
 	{CHAIN_REASSEMBLE, NULL, {PLAIN(STMT_REASSEMBLE)}},
 	{CHAIN_REQUESTS, NULL, {FAN_OUT(FIELD_SADDR, FIELD_SPORT)}},
 	{CHAIN_REPLIES, NULL, {FAN_OUT(FIELD_DADDR, FIELD_DPORT)}},
 
+	{CHAIN_UNTRACK, NULL, {IN_SET(SET_CARRIED, VIRTUAL), RETURN}},
+	{CHAIN_UNTRACK, NULL, {IN_SET(SET_CARRIED_SERVERS, REAL), RETURN}},
 	{CHAIN_UNTRACK, NULL, {IN_SET(SET_SERVICES, VIRTUAL), NOTRACK, RETURN}},
+	{CHAIN_UNTRACK, NULL, {TCP, IN_SET(SET_TCP_CARRIED, VIRTUAL_RANGE), RETURN}},
+	{CHAIN_UNTRACK, NULL, {UDP, IN_SET(SET_UDP_CARRIED, VIRTUAL_RANGE), RETURN}},
+	{CHAIN_UNTRACK, NULL, {TCP, IN_SET(SET_TCP_CARRIED_SERVERS, REAL_RANGE), RETURN}},
+	{CHAIN_UNTRACK, NULL, {UDP, IN_SET(SET_UDP_CARRIED_SERVERS, REAL_RANGE), RETURN}},
 	{CHAIN_UNTRACK, NULL, {IN_SET(SET_SERVERS, REAL), NOTRACK, RETURN}},
 	{CHAIN_UNTRACK, NULL, {TCP, IN_SET(SET_TCP_SERVICES, VIRTUAL_RANGE), NOTRACK, RETURN}},
 	{CHAIN_UNTRACK, NULL, {UDP, IN_SET(SET_UDP_SERVICES, VIRTUAL_RANGE), NOTRACK, RETURN}},
@@ -192,6 +296,8 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_UNTRACK, NULL, {UDP, IN_SET(SET_UDP_SERVERS, REAL_RANGE), NOTRACK}},
 	{CHAIN_UNTRACK, NULL, {SCTP, IN_SET(SET_SCTP_SERVERS, REAL_RANGE), NOTRACK}},
 
+	{CHAIN_CLASSIFY, NULL, {TRACKED(ORIGINAL), FLOW(SET_FLOWS_IN), GOTO(CHAIN_CARRIED)}},
+	{CHAIN_CLASSIFY, NULL, {TRACKED(REPLY), FLOW(SET_FLOWS_OUT), GOTO(CHAIN_CARRIED)}},
 	{CHAIN_CLASSIFY,
 	 "most packets end here; what a group claims is not in this set",
 	 {IN_SET(SET_SERVICES, VIRTUAL), GOTO(CHAIN_REQUESTS)}},
@@ -229,9 +335,14 @@ const struct rule_layout rule_layouts[] = {
 	  GOTO(CHAIN_REPLIES)}},
 	{CHAIN_CLASSIFY, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
 
+	{CHAIN_DECIDED, NULL, {TRACKED(UNMARKED), RETURN}},
 	{CHAIN_DECIDED, NULL, {PLAIN(STMT_REFUSED), PLAIN(STMT_UNREACHABLE)}},
 	{CHAIN_DECIDED, NULL, {PLAIN(STMT_SENT), PLAIN(STMT_SEND)}},
+	{CHAIN_DECIDED,
+	 "the connection's server; its first packet counts here",
+	 {TRACKED(SAVE), PLAIN(STMT_UNMARK), FLOW(SET_FLOWS_IN)}},
 
+	{CHAIN_ANSWERS, NULL, {TRACKED(CARRIED), RETURN}},
 	{CHAIN_ANSWERS, NULL, {IN_SET(SET_SERVERS, REAL), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_ANSWERS, NULL, {TCP, IN_SET(SET_TCP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_ANSWERS, NULL, {UDP, IN_SET(SET_UDP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
@@ -240,6 +351,7 @@ const struct rule_layout rule_layouts[] = {
 
 	{CHAIN_ANSWERS_DECIDED, NULL, {PLAIN(STMT_REFUSED), PLAIN(STMT_UNREACHABLE)}},
 
+	{CHAIN_ARRIVING, NULL, {TRACKED(CARRIED), RETURN}},
 	{CHAIN_ARRIVING, NULL, {IN_SET(SET_SERVERS, REAL), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_ARRIVING, NULL, {TCP, IN_SET(SET_TCP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_ARRIVING, NULL, {UDP, IN_SET(SET_UDP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
@@ -249,7 +361,13 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_ARRIVING_DECIDED, NULL, {PLAIN(STMT_REFUSED), PLAIN(STMT_UNREACHABLE)}},
 
 	{CHAIN_UNTRACK_OWN, NULL, {PLAIN(STMT_MARKED), NOTRACK, RETURN}},
+	{CHAIN_UNTRACK_OWN, NULL, {IN_SET(SET_CARRIED, VIRTUAL), RETURN}},
+	{CHAIN_UNTRACK_OWN, NULL, {IN_SET(SET_CARRIED_SERVERS, REAL), RETURN}},
 	{CHAIN_UNTRACK_OWN, NULL, {IN_SET(SET_SERVICES, VIRTUAL), NOTRACK, RETURN}},
+	{CHAIN_UNTRACK_OWN, NULL, {TCP, IN_SET(SET_TCP_CARRIED, VIRTUAL_RANGE), RETURN}},
+	{CHAIN_UNTRACK_OWN, NULL, {UDP, IN_SET(SET_UDP_CARRIED, VIRTUAL_RANGE), RETURN}},
+	{CHAIN_UNTRACK_OWN, NULL, {TCP, IN_SET(SET_TCP_CARRIED_SERVERS, REAL_RANGE), RETURN}},
+	{CHAIN_UNTRACK_OWN, NULL, {UDP, IN_SET(SET_UDP_CARRIED_SERVERS, REAL_RANGE), RETURN}},
 	{CHAIN_UNTRACK_OWN, NULL, {IN_SET(SET_SERVERS, REAL), NOTRACK, RETURN}},
 	{CHAIN_UNTRACK_OWN, NULL, {TCP, IN_SET(SET_TCP_SERVICES, VIRTUAL_RANGE), NOTRACK, RETURN}},
 	{CHAIN_UNTRACK_OWN, NULL, {UDP, IN_SET(SET_UDP_SERVICES, VIRTUAL_RANGE), NOTRACK, RETURN}},
@@ -263,6 +381,8 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_OWN,
 	 "with its mark it would be sent again, if it comes back by the loopback",
 	 {PLAIN(STMT_MARKED), PLAIN(STMT_UNMARK), RETURN}},
+	{CHAIN_OWN, NULL, {TRACKED(ORIGINAL), FLOW(SET_FLOWS_IN), GOTO(CHAIN_CARRIED)}},
+	{CHAIN_OWN, NULL, {TRACKED(REPLY), FLOW(SET_FLOWS_OUT), GOTO(CHAIN_CARRIED)}},
 	{CHAIN_OWN, NULL, {IN_SET(SET_SERVICES, VIRTUAL), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_OWN, NULL, {IN_SET(SET_MARKS, FIELD_MARK), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_OWN, NULL, {TCP, MARK_BY(SET_TCP_GROUPS, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
@@ -271,13 +391,52 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_OWN, NULL, {TCP, IN_SET(SET_TCP_SERVICES, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_OWN, NULL, {UDP, IN_SET(SET_UDP_SERVICES, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_OWN, NULL, {SCTP, IN_SET(SET_SCTP_SERVICES, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_OWN, NULL, {TRACKED(CARRIED), RETURN}},
 	{CHAIN_OWN, NULL, {IN_SET(SET_SERVERS, REAL), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_OWN, NULL, {TCP, IN_SET(SET_TCP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_OWN, NULL, {UDP, IN_SET(SET_UDP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_OWN, NULL, {SCTP, IN_SET(SET_SCTP_SERVERS, REAL_RANGE), GOTO(CHAIN_REPLIES)}},
 	{CHAIN_OWN, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
 
+	{CHAIN_OWN_DECIDED, NULL, {TRACKED(UNMARKED), RETURN}},
 	{CHAIN_OWN_DECIDED, NULL, {PLAIN(STMT_REFUSED), PLAIN(STMT_UNREACHABLE)}},
+	{CHAIN_OWN_DECIDED,
+	 "the connection's server; its first packet counts here",
+	 {TRACKED(SAVE), PLAIN(STMT_UNMARK), FLOW(SET_FLOWS_IN)}},
+
+	{CHAIN_CARRIED, NULL, {TRACKED(EDGE), TRACKED(COPY), RETURN}},
+	{CHAIN_CARRIED, "most packets end here", {TRACKED(TOLD), RETURN}},
+	{CHAIN_CARRIED,
+	 NULL,
+	 {TCP, TRACKED(ORIGINAL), TRACKED(ASSURED), TRACKED(TELL), TRACKED(COPY)}},
+	{CHAIN_CARRIED, NULL, {UDP, TRACKED(REPLY), TRACKED(TELL), TRACKED(COPY)}},
+
+	{CHAIN_FALLBACK, NULL, {TRACKED(CARRIED), RETURN}},
+	{CHAIN_FALLBACK, NULL, {PLAIN(STMT_MARKED), RETURN}},
+	{CHAIN_FALLBACK, NULL, {TRACKED(LATE), RETURN}},
+	{CHAIN_FALLBACK, NULL, {IN_SET(SET_CARRIED, VIRTUAL), GOTO(CHAIN_CHOOSE)}},
+	{CHAIN_FALLBACK, NULL, {IN_SET(SET_CARRIED_MARKS, FIELD_MARK), GOTO(CHAIN_CHOOSE_GROUP)}},
+
+	{CHAIN_CHOOSE, NULL, {TRACKED(TURNS)}},
+	{CHAIN_CHOOSE, NULL, {IN_SET(SET_STICKY, VIRTUAL), TRACKED(BY_CLIENT)}},
+	{CHAIN_CHOOSE,
+	 NULL,
+	 {CHOOSE(SET_FALLBACK, VIRTUAL, FIELD_SLOT), FLOW(SET_FLOWS_IN), RETURN}},
+	{CHAIN_CHOOSE, "no server; a slot could look like a number", {TRACKED(FORGET)}},
+
+	{CHAIN_CHOOSE_GROUP, NULL, {TRACKED(TURNS)}},
+	{CHAIN_CHOOSE_GROUP, NULL, {IN_SET(SET_STICKY_MARKS, FIELD_MARK), TRACKED(BY_CLIENT)}},
+	{CHAIN_CHOOSE_GROUP,
+	 NULL,
+	 {CHOOSE(SET_FALLBACK_GROUPS, FIELD_MARK, FIELD_SLOT), FLOW(SET_FLOWS_IN), RETURN}},
+	{CHAIN_CHOOSE_GROUP, NULL, {TRACKED(FORGET)}},
+
+	{CHAIN_TRANSLATE, NULL, {TCP, DNAT(SET_TO_PORT)}},
+	{CHAIN_TRANSLATE, NULL, {UDP, DNAT(SET_TO_PORT)}},
+	{CHAIN_TRANSLATE, NULL, {DNAT(SET_TO_ADDR)}},
+	{CHAIN_TRANSLATE_OWN, NULL, {TCP, DNAT(SET_TO_PORT)}},
+	{CHAIN_TRANSLATE_OWN, NULL, {UDP, DNAT(SET_TO_PORT)}},
+	{CHAIN_TRANSLATE_OWN, NULL, {DNAT(SET_TO_ADDR)}},
 };
 
 const size_t rule_layouts_len = sizeof(rule_layouts) / sizeof(rule_layouts[0]);

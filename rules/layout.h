@@ -25,10 +25,12 @@ enum field {
 	FIELD_SPORT,
 	FIELD_DPORT,
 	FIELD_MARK,
+	FIELD_NUMBER, /* of a server: its bits of the conntrack mark */
+	FIELD_SLOT,   /* the whole conntrack mark, in which a fallback puts its slot */
 	FIELD_ICMP_TYPE
 };
 
-#define FIELDS_MAX 3
+#define FIELDS_MAX 4
 
 enum set_id {
 	SET_ERRORS,
@@ -47,15 +49,32 @@ enum set_id {
 	SET_TCP_SERVERS,
 	SET_UDP_SERVERS,
 	SET_SCTP_SERVERS,
+	/* From here on: for what the kernel carries, absent if it cannot. */
+	SET_CARRIED,
+	SET_TCP_CARRIED,
+	SET_UDP_CARRIED,
+	SET_CARRIED_MARKS,
+	SET_CARRIED_SERVERS,
+	SET_TCP_CARRIED_SERVERS,
+	SET_UDP_CARRIED_SERVERS,
+	SET_FLOWS_IN,
+	SET_FLOWS_OUT,
+	SET_TO_PORT,
+	SET_TO_ADDR,
+	SET_STICKY,
+	SET_STICKY_MARKS,
+	SET_FALLBACK,
+	SET_FALLBACK_GROUPS,
 	SETS
 };
 
 struct set_layout {
 	const char *name;
 	const char *comment;
-	enum field key[FIELDS_MAX]; /* ends at FIELD_NONE */
-	bool interval;		    /* the last field of the key is a range */
-	bool to_mark;		    /* a map: the element's value is a packet mark */
+	enum field key[FIELDS_MAX];   /* ends at FIELD_NONE */
+	enum field value[FIELDS_MAX]; /* a map's; ends likewise */
+	bool interval;		      /* the last field of the key is a range */
+	bool counted;		      /* each element counts, and has its label as a comment */
 };
 
 enum chain_id {
@@ -72,6 +91,13 @@ enum chain_id {
 	CHAIN_UNTRACK_OWN,
 	CHAIN_OWN,
 	CHAIN_OWN_DECIDED,
+	/* From here on: for what the kernel carries, absent if it cannot. */
+	CHAIN_CARRIED,
+	CHAIN_FALLBACK,
+	CHAIN_CHOOSE,
+	CHAIN_CHOOSE_GROUP,
+	CHAIN_TRANSLATE,
+	CHAIN_TRANSLATE_OWN,
 	CHAINS
 };
 
@@ -79,6 +105,7 @@ struct chain_layout {
 	const char *name;
 	const char *comment;
 	const char *hook; /* NULL: not a base chain */
+	const char *type; /* NULL: "filter" */
 	int hooknum;	  /* NF_INET_* */
 	int priority;
 };
@@ -99,18 +126,40 @@ enum stmt_kind {
 	STMT_QUEUE,	  /* to the first queue */
 	STMT_FAN_OUT,	  /* to one of the queues, by a hash over the fields */
 	STMT_UNREACHABLE, /* ICMP port unreachable to the sender */
-	STMT_REASSEMBLE	  /* never reached; its presence switches reassembly on */
+	STMT_REASSEMBLE,  /* never reached; its presence switches reassembly on */
+	STMT_TRACKED	  /* about a connection that the kernel carries: enum tracked */
+};
+
+/* Such statements need conntrack, its NAT, nfnetlink_log or numgen. */
+enum tracked {
+	TRACKED_UNMARKED,  /* goes on if there is none of our bits in the mark */
+	TRACKED_CARRIED,   /* goes on if there is any of our bits in the conntrack mark */
+	TRACKED_ORIGINAL,  /* goes on if the packet goes the way of the connection's first */
+	TRACKED_REPLY,	   /* goes on if it goes the other way */
+	TRACKED_EDGE,	   /* goes on if TCP begins or ends a connection: SYN, FIN, RST */
+	TRACKED_LATE,	   /* goes on if it is TCP that does not begin a connection */
+	TRACKED_ASSURED,   /* goes on if both ends have spoken */
+	TRACKED_TOLD,	   /* goes on if the daemon has had its copy of that */
+	TRACKED_TELL,	   /* from now on it has */
+	TRACKED_COPY,	   /* a copy to the daemon, and on */
+	TRACKED_SAVE,	   /* the packet mark becomes the conntrack mark */
+	TRACKED_TURNS,	   /* the conntrack mark becomes a slot, one after the other */
+	TRACKED_BY_CLIENT, /* the conntrack mark becomes a slot, by a hash of the source address */
+	TRACKED_CHOOSE,	   /* conntrack mark set fields map @set: goes on if the map has them */
+	TRACKED_FORGET,	   /* the conntrack mark becomes 0 */
+	TRACKED_DNAT	   /* to what the map has for the fields, if it has them */
 };
 
 struct stmt {
 	enum stmt_kind kind;
+	enum tracked tracked;
 	enum field fields[FIELDS_MAX];
 	enum set_id set;
 	enum chain_id chain;
 	uint8_t protocol;
 };
 
-#define STMTS_MAX 4
+#define STMTS_MAX 5
 
 struct rule_layout {
 	enum chain_id chain;
@@ -129,9 +178,11 @@ extern const size_t rule_layouts_len;
 /* One element of any set; which members count is said by the set's key. */
 struct element {
 	union addr addr;
-	uint32_t mark;	      /* the key, or a map's value */
-	uint16_t first, last; /* ports, host order */
-	uint8_t byte;	      /* protocol or ICMP type */
+	uint32_t mark, number; /* in the bits of the mask */
+	uint16_t first, last;  /* ports, host order */
+	uint8_t byte;	       /* protocol or ICMP type */
+	uint8_t slot;
+	const char *label; /* or NULL; not compared; the ruleset owns it */
 };
 
 struct elements {
@@ -142,19 +193,28 @@ struct elements {
 struct ruleset {
 	char table[64];
 	enum queue_method method;
-	uint16_t first_queue, queues;
+	uint16_t first_queue, queues, copies;
 	uint32_t mark_mask, seed;
-	bool tproxy, dup;
+	bool tproxy, dup, carries;
+	char *labels; /* of all elements, one behind the other */
 	struct elements sets[FAMILIES][SETS];
 };
 
-/* Is this rule in the tables? Not if the kernel has not what it takes. */
+/* Is this rule, set, chain in the tables? Not if the kernel has not what it takes. */
 bool ruleset_has(const struct ruleset *ruleset, const struct rule_layout *rule);
+bool ruleset_has_set(const struct ruleset *ruleset, enum set_id id);
+bool ruleset_has_chain(const struct ruleset *ruleset, enum chain_id id);
+
+/* Is this rule for what the kernel carries? */
+bool rule_carries(const struct rule_layout *rule);
 
 /* Do rules lead to the queues through a map and a chain for each? Where nft_queue is missing. */
 bool ruleset_by_chains(const struct ruleset *ruleset);
 
 /* <0, 0, >0: the order of elements in a set. */
 int element_compare(const void *a, const void *b);
+
+/* Appends a copy. -ENOMEM. */
+int elements_add(struct elements *elements, const struct element *element);
 
 #endif

@@ -136,7 +136,7 @@ bool leftover_chain_wanted(const struct ruleset *ruleset, const char *name)
 	char queue[QUEUE_CHAIN_STRLEN];
 
 	for (enum chain_id c = 0; c < CHAINS; c++)
-		if (!strcmp(name, chain_layouts[c].name))
+		if (ruleset_has_chain(ruleset, c) && !strcmp(name, chain_layouts[c].name))
 			return true;
 	for (uint32_t i = 0; ruleset_by_chains(ruleset) && i < ruleset->queues; i++)
 		if (!strcmp(name, queue_chain_name(queue, ruleset->first_queue + i)))
@@ -147,7 +147,7 @@ bool leftover_chain_wanted(const struct ruleset *ruleset, const char *name)
 bool leftover_set_wanted(const struct ruleset *ruleset, const char *name)
 {
 	for (enum set_id s = 0; s < SETS; s++)
-		if (!strcmp(name, set_layouts[s].name))
+		if (ruleset_has_set(ruleset, s) && !strcmp(name, set_layouts[s].name))
 			return true;
 	return ruleset_by_chains(ruleset) && !strcmp(name, QUEUES_MAP);
 }

@@ -10,6 +10,7 @@
 #include "rules/exprs.h"
 
 #include <libnftnl/chain.h>
+#include <libnftnl/expr.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <libnftnl/udata.h>
@@ -33,7 +34,10 @@ enum {
 #define QUEUES_ID (SETS + 1u)
 
 /* Elements in one message: an attribute that holds them all has at most 64 KiB. */
-#define ELEMENTS_PER_MESSAGE 400u
+#define ELEMENTS_PER_MESSAGE 300u
+
+/* Bytes of a key or a value, more than any layout has. */
+#define CONCAT_MAX 32
 
 static const uint16_t nfproto[FAMILIES] = {NFPROTO_IPV4, NFPROTO_IPV6};
 
@@ -73,7 +77,8 @@ void message_chain(struct transaction *t, uint16_t type, const char *name,
 	if (layout && layout->hook) {
 		nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, (uint32_t)layout->hooknum);
 		nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, layout->priority);
-		nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, "filter");
+		nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE,
+				    layout->type ? layout->type : "filter");
 		nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, NF_ACCEPT);
 	}
 	if (nlh)
@@ -99,6 +104,8 @@ static uint32_t field_type(enum field field, enum family family, uint8_t *len)
 		*len = 2;
 		return TYPE_INET_SERVICE;
 	case FIELD_MARK:
+	case FIELD_NUMBER:
+	case FIELD_SLOT:
 		*len = 4;
 		return TYPE_MARK;
 	case FIELD_ICMP_TYPE:
@@ -107,6 +114,11 @@ static uint32_t field_type(enum field field, enum family family, uint8_t *len)
 	}
 	*len = 0;
 	return 0;
+}
+
+static bool is_mark(enum field field)
+{
+	return field == FIELD_MARK || field == FIELD_NUMBER || field == FIELD_SLOT;
 }
 
 /* nft's note to itself about the byte order of keys and values, without which "nft list" would
@@ -125,29 +137,61 @@ static void set_byteorder(struct transaction *t, struct nftnl_set *set,
 		return;
 	}
 	nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_KEYBYTEORDER,
-			    layout->key[0] == FIELD_MARK ? ORDER_HOST : ORDER_BIG);
-	if (layout->to_mark)
-		nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_DATABYTEORDER, ORDER_HOST);
+			    is_mark(layout->key[0]) ? ORDER_HOST : ORDER_BIG);
+	if (layout->value[0])
+		nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_DATABYTEORDER,
+				    is_mark(layout->value[0]) ? ORDER_HOST : ORDER_BIG);
 	nftnl_set_set_data(set, NFTNL_SET_USERDATA, nftnl_udata_buf_data(udata),
 			   nftnl_udata_buf_len(udata));
 	nftnl_udata_buf_free(udata);
 }
 
-/* Key type and length; a key of several fields pads each to 32 bits. */
-static void set_key(struct nftnl_set *set, const struct set_layout *layout, enum family family)
-{
-	uint32_t type = 0, total = 0;
+struct concat {
+	uint32_t type, len; /* of the whole; several fields are padded to 32 bits each */
 	uint8_t lens[FIELDS_MAX];
-	unsigned int n;
+	unsigned int fields;
+};
 
-	for (n = 0; n < FIELDS_MAX && layout->key[n]; n++) {
-		type = type << TYPE_BITS | field_type(layout->key[n], family, &lens[n]);
-		total += (lens[n] + 3u) & ~3u;
+static struct concat concat_of(const enum field fields[FIELDS_MAX], enum family family)
+{
+	struct concat c = {0};
+
+	for (; c.fields < FIELDS_MAX && fields[c.fields]; c.fields++) {
+		uint8_t *len = &c.lens[c.fields];
+
+		c.type = c.type << TYPE_BITS | field_type(fields[c.fields], family, len);
+		c.len += (*len + 3u) & ~3u;
 	}
-	nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, type);
-	nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, n == 1 ? lens[0] : total);
+	if (c.fields == 1)
+		c.len = c.lens[0];
+	return c;
+}
+
+/* Types and lengths of key and value. */
+static void set_types(struct nftnl_set *set, const struct set_layout *layout, enum family family)
+{
+	struct concat key = concat_of(layout->key, family);
+	struct concat value = concat_of(layout->value, family);
+
+	nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, key.type);
+	nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, key.len);
 	if (layout->interval)
-		nftnl_set_set_data(set, NFTNL_SET_DESC_CONCAT, lens, n);
+		nftnl_set_set_data(set, NFTNL_SET_DESC_CONCAT, key.lens, key.fields);
+	if (!value.fields)
+		return;
+	nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, value.type);
+	nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, value.len);
+}
+
+/* The kernel gives each element a counter of its own. */
+static void set_counter(struct transaction *t, struct nftnl_set *set)
+{
+	struct nftnl_expr *counter = nftnl_expr_alloc("counter");
+
+	if (counter)
+		nftnl_set_add_expr(set, counter);
+	else
+		t->no_memory = true;
 }
 
 static struct nftnl_set *set_new(struct transaction *t, const char *name)
@@ -175,14 +219,13 @@ void message_set(struct transaction *t, enum set_id id)
 		return;
 	if (layout->interval)
 		flags |= NFT_SET_INTERVAL | NFT_SET_CONCAT;
-	if (layout->to_mark) {
+	if (layout->value[0])
 		flags |= NFT_SET_MAP;
-		nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, TYPE_MARK);
-		nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, sizeof(uint32_t));
-	}
+	if (layout->counted)
+		set_counter(t, set);
 	nftnl_set_set_u32(set, NFTNL_SET_FLAGS, flags);
 	nftnl_set_set_u32(set, NFTNL_SET_ID, id + 1u);
-	set_key(set, layout, t->family);
+	set_types(set, layout, t->family);
 	set_byteorder(t, set, layout);
 	if (nlh)
 		nftnl_set_nlmsg_build_payload(nlh, set);
@@ -248,44 +291,68 @@ static size_t field_bytes(uint8_t *at, enum field field, const struct element *e
 	case FIELD_MARK:
 		memcpy(at, &element->mark, len);
 		break;
+	case FIELD_NUMBER:
+		memcpy(at, &element->number, len);
+		break;
+	case FIELD_SLOT:
+		memcpy(at, &(uint32_t){element->slot}, len);
+		break;
 	}
 	return len;
 }
 
-/* An element's key, or with @end the upper end of its range; returns its length. */
-static uint32_t element_key(uint8_t key[32], const struct set_layout *layout,
-			    const struct element *element, enum family family, bool end)
+/* An element's key or value, or with @end the upper end of its range; returns its length. */
+static uint32_t concat_bytes(uint8_t bytes[CONCAT_MAX], const enum field fields[FIELDS_MAX],
+			     const struct element *element, enum family family, bool end)
 {
 	size_t at = 0, len = 0;
 
-	memset(key, 0, 32);
-	for (int i = 0; i < FIELDS_MAX && layout->key[i]; i++) {
-		len = field_bytes(key + at, layout->key[i], element, family, end);
+	memset(bytes, 0, CONCAT_MAX);
+	for (int i = 0; i < FIELDS_MAX && fields[i]; i++) {
+		len = field_bytes(bytes + at, fields[i], element, family, end);
 		at += (len + 3) & ~(size_t)3;
 	}
-	return (uint32_t)(layout->key[1] ? at : len);
+	return (uint32_t)(fields[1] ? at : len);
+}
+
+/* As nft writes an element's comment, so that "nft list" shows it. */
+static void elem_comment(struct transaction *t, struct nftnl_set_elem *elem, const char *comment)
+{
+	struct nftnl_udata_buf *udata = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
+
+	if (!udata) {
+		t->no_memory = true;
+		return;
+	}
+	nftnl_udata_put_strz(udata, NFTNL_UDATA_SET_ELEM_COMMENT, comment);
+	nftnl_set_elem_set(elem, NFTNL_SET_ELEM_USERDATA, nftnl_udata_buf_data(udata),
+			   nftnl_udata_buf_len(udata));
+	nftnl_udata_buf_free(udata);
 }
 
 static void elem_fill(struct transaction *t, struct nftnl_set *set, const struct set_layout *layout,
 		      const struct element *element)
 {
 	struct nftnl_set_elem *elem = nftnl_set_elem_alloc();
-	uint8_t key[32];
+	uint8_t bytes[CONCAT_MAX];
 	uint32_t len;
 
 	if (!elem) {
 		t->no_memory = true;
 		return;
 	}
-	len = element_key(key, layout, element, t->family, false);
-	nftnl_set_elem_set(elem, NFTNL_SET_ELEM_KEY, key, len);
+	len = concat_bytes(bytes, layout->key, element, t->family, false);
+	nftnl_set_elem_set(elem, NFTNL_SET_ELEM_KEY, bytes, len);
 	if (layout->interval) {
-		element_key(key, layout, element, t->family, true);
-		nftnl_set_elem_set(elem, NFTNL_SET_ELEM_KEY_END, key, len);
+		concat_bytes(bytes, layout->key, element, t->family, true);
+		nftnl_set_elem_set(elem, NFTNL_SET_ELEM_KEY_END, bytes, len);
 	}
-	if (layout->to_mark)
-		nftnl_set_elem_set(elem, NFTNL_SET_ELEM_DATA, &element->mark,
-				   sizeof(element->mark));
+	if (layout->value[0]) {
+		len = concat_bytes(bytes, layout->value, element, t->family, false);
+		nftnl_set_elem_set(elem, NFTNL_SET_ELEM_DATA, bytes, len);
+	}
+	if (layout->counted && element->label)
+		elem_comment(t, elem, element->label);
 	nftnl_set_elem_add(set, elem);
 }
 

@@ -21,7 +21,9 @@ static void put_frame(struct transaction *t, const struct leftover *leftover)
 
 	message_table(t, NFT_MSG_NEWTABLE, NLM_F_CREATE);
 	for (enum chain_id c = 0; c < CHAINS; c++)
-		message_chain(t, NFT_MSG_NEWCHAIN, chain_layouts[c].name, &chain_layouts[c]);
+		if (ruleset_has_chain(t->ruleset, c))
+			message_chain(t, NFT_MSG_NEWCHAIN, chain_layouts[c].name,
+				      &chain_layouts[c]);
 	for (uint32_t i = 0; ruleset_by_chains(t->ruleset) && i < t->ruleset->queues; i++)
 		message_chain(t, NFT_MSG_NEWCHAIN,
 			      queue_chain_name(chain, t->ruleset->first_queue + i), NULL);
@@ -35,7 +37,8 @@ static void put_frame(struct transaction *t, const struct leftover *leftover)
 		if (!leftover_chain_wanted(t->ruleset, leftover->chains[i]))
 			message_chain(t, NFT_MSG_DELCHAIN, leftover->chains[i], NULL);
 	for (enum set_id s = 0; s < SETS; s++)
-		message_set(t, s);
+		if (ruleset_has_set(t->ruleset, s))
+			message_set(t, s);
 	if (ruleset_by_chains(t->ruleset))
 		message_queues_map(t);
 }

@@ -7,6 +7,7 @@
  */
 #include "rules/batch.h"
 #include "rules/exprs.h"
+#include "rules/messages.h"
 
 #include <errno.h>
 #include <libnftnl/chain.h>
@@ -82,6 +83,39 @@ static int try(exprs_fn fill, struct error *err)
 	return ret;
 }
 
+/* Does this rule lead to another chain? */
+static bool goes_on(const struct rule_layout *rule)
+{
+	for (int i = 0; i < STMTS_MAX; i++)
+		if (rule->stmts[i].kind == STMT_GOTO)
+			return true;
+	return false;
+}
+
+/* Can it carry connections? Tried with the sets and rules themselves, all in the one chain. It is
+ * no NAT chain, as that would need a hook; but the kernel has those where it has NAT. */
+static bool carries(void)
+{
+	struct ruleset scratch = {.mark_mask = 0xffff0000};
+	struct transaction t = {.batch = batch_new(), .ruleset = &scratch, .family = FAMILY_IP};
+	int ret;
+
+	if (!t.batch)
+		return false;
+	snprintf(scratch.table, sizeof(scratch.table), "nfvs-probe-%d", (int)getpid());
+	message_table(&t, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+	message_chain(&t, NFT_MSG_NEWCHAIN, "probe", NULL);
+	for (enum set_id s = SET_CARRIED; s < SETS; s++)
+		message_set(&t, s);
+	for (size_t i = 0; i < rule_layouts_len; i++)
+		if (rule_layouts[i].chain >= CHAIN_CARRIED && !goes_on(&rule_layouts[i]))
+			message_rule(&t, "probe", &rule_layouts[i], 0);
+	message_table(&t, NFT_MSG_DELTABLE, 0);
+	ret = t.no_memory ? -ENOMEM : batch_send(t.batch, NULL);
+	batch_free(t.batch);
+	return !ret;
+}
+
 static int native(struct nftnl_rule *rule)
 {
 	return exprs_queue(rule, QUEUE_NATIVE, 0);
@@ -118,6 +152,7 @@ int rules_probe(struct rules_caps *caps, struct error *err)
 		.notrack = !try(exprs_notrack, NULL),
 		.dup = !try(exprs_dup, NULL),
 		.tproxy = !try(exprs_tproxy, NULL),
+		.carries = carries(),
 	};
 	return 0;
 }

@@ -6,6 +6,7 @@
  * because the kernel's interval sets refuse overlaps. Any thread.
  */
 #include "rules/layout.h"
+#include "rules/flows.h"
 #include "lib/array.h"
 
 #include <errno.h>
@@ -34,10 +35,14 @@ int element_compare(const void *a, const void *b)
 		return (int)x->first - (int)y->first;
 	if (x->last != y->last)
 		return (int)x->last - (int)y->last;
-	return (x->mark > y->mark) - (x->mark < y->mark);
+	if (x->mark != y->mark)
+		return x->mark > y->mark ? 1 : -1;
+	if (x->slot != y->slot)
+		return (int)x->slot - (int)y->slot;
+	return (x->number > y->number) - (x->number < y->number);
 }
 
-static int elements_add(struct elements *elements, const struct element *element)
+int elements_add(struct elements *elements, const struct element *element)
 {
 	if (!array_grow(&elements->items, elements->len, &elements->max, sizeof(*element)))
 		return -ENOMEM;
@@ -60,57 +65,99 @@ static enum set_id ranges(enum set_id tcp, uint8_t protocol)
 	return tcp + (protocol == IPPROTO_UDP) + 2 * (protocol == IPPROTO_SCTP);
 }
 
-/* Port 21 of TCP also claims FTP's data ports (lvs-semantics, section 1). */
-static int add_service(struct ruleset *ruleset, const struct service_key *key)
+/* What the kernel carries is TCP and UDP. */
+static bool can_carry(const struct ruleset *ruleset, bool carried, uint8_t protocol)
+{
+	return ruleset->carries && carried && protocol != IPPROTO_SCTP;
+}
+
+/* Port 21 of TCP also claims FTP's data ports (lvs-semantics, section 1). @ports and @tcp: the sets
+ * for one port, and for many of TCP. */
+static int add_address(struct ruleset *ruleset, const struct service_key *key, enum set_id ports,
+		       enum set_id tcp)
 {
 	const union addr *addr = &key->addr;
 	uint16_t port = ntohs(key->port);
 	int err;
 
 	if (!port)
-		return add_ports(ruleset, key->af, ranges(SET_TCP_SERVICES, key->protocol), addr,
-				 key->protocol, 0, UINT16_MAX, 0);
-	err = add_ports(ruleset, key->af, SET_SERVICES, addr, key->protocol, port, port, 0);
+		return add_ports(ruleset, key->af, ranges(tcp, key->protocol), addr, key->protocol,
+				 0, UINT16_MAX, 0);
+	err = add_ports(ruleset, key->af, ports, addr, key->protocol, port, port, 0);
 	if (err || port != FTP_PORT || key->protocol != IPPROTO_TCP)
 		return err;
-	err = add_ports(ruleset, key->af, SET_TCP_SERVICES, addr, key->protocol, FTP_DATA_PORT,
-			FTP_DATA_PORT, 0);
+	err = add_ports(ruleset, key->af, tcp, addr, key->protocol, FTP_DATA_PORT, FTP_DATA_PORT,
+			0);
 	return err ? err
-		   : add_ports(ruleset, key->af, SET_TCP_SERVICES, addr, key->protocol,
-			       UNPRIVILEGED, UINT16_MAX, 0);
+		   : add_ports(ruleset, key->af, tcp, addr, key->protocol, UNPRIVILEGED, UINT16_MAX,
+			       0);
+}
+
+static int add_service(struct ruleset *ruleset, const struct rules_service *service)
+{
+	const struct service_key *key = &service->key;
+	uint16_t port = ntohs(key->port);
+	int err = add_address(ruleset, key, SET_SERVICES, SET_TCP_SERVICES);
+
+	if (err || !can_carry(ruleset, service->carried, key->protocol))
+		return err;
+	err = add_address(ruleset, key, SET_CARRIED, SET_TCP_CARRIED);
+	if (err || !service->sticky || !port)
+		return err;
+	return add_ports(ruleset, key->af, SET_STICKY, &key->addr, key->protocol, port, port, 0);
+}
+
+static int add_match(struct ruleset *ruleset, const struct match *match, enum set_id tcp,
+		     uint32_t mark)
+{
+	return add_ports(ruleset, match->af, ranges(tcp, match->protocol), &match->addr,
+			 match->protocol, match->first, match->last, mark);
 }
 
 static int add_group(struct ruleset *ruleset, const struct rules_service *service)
 {
 	const struct element mark = {.mark = service->key.fwmark};
-	int err = elements_add(&ruleset->sets[family_of(service->key.af)][SET_MARKS], &mark);
+	struct elements *sets = ruleset->sets[family_of(service->key.af)];
+	int err = elements_add(&sets[SET_MARKS], &mark);
 
+	if (!err && ruleset->carries && service->carried)
+		err = elements_add(&sets[SET_CARRIED_MARKS], &mark);
+	if (!err && ruleset->carries && service->carried && service->sticky)
+		err = elements_add(&sets[SET_STICKY_MARKS], &mark);
 	for (size_t i = 0; !err && i < service->matches_len; i++) {
 		const struct match *match = &service->matches[i];
 
-		err = add_ports(ruleset, match->af, ranges(SET_TCP_GROUPS, match->protocol),
-				&match->addr, match->protocol, match->first, match->last,
-				service->key.fwmark);
+		err = add_match(ruleset, match, SET_TCP_GROUPS, mark.mark);
 		if (!err)
-			err = add_ports(ruleset, match->af,
-					ranges(SET_TCP_SERVICES, match->protocol), &match->addr,
-					match->protocol, match->first, match->last, 0);
+			err = add_match(ruleset, match, SET_TCP_SERVICES, 0);
+		if (!err && can_carry(ruleset, service->carried, match->protocol))
+			err = add_match(ruleset, match, SET_TCP_CARRIED, 0);
 	}
 	return err;
+}
+
+/* @ports and @tcp as in add_address(). */
+static int add_answers(struct ruleset *ruleset, const struct rules_server *server, uint8_t protocol,
+		       enum set_id ports, enum set_id tcp)
+{
+	return add_ports(ruleset, server->af,
+			 server->first == server->last ? ports : ranges(tcp, protocol),
+			 &server->addr, protocol, server->first, server->last, 0);
 }
 
 static int add_server(struct ruleset *ruleset, const struct rules_server *server)
 {
 	static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP};
-	bool one = server->first == server->last;
 	int err = 0;
 
-	for (size_t i = 0; !err && i < sizeof(protocols); i++)
-		if (!server->protocol || server->protocol == protocols[i])
-			err = add_ports(ruleset, server->af,
-					one ? SET_SERVERS : ranges(SET_TCP_SERVERS, protocols[i]),
-					&server->addr, protocols[i], server->first, server->last,
-					0);
+	for (size_t i = 0; !err && i < sizeof(protocols); i++) {
+		if (server->protocol && server->protocol != protocols[i])
+			continue;
+		err = add_answers(ruleset, server, protocols[i], SET_SERVERS, SET_TCP_SERVERS);
+		if (!err && can_carry(ruleset, server->carried, protocols[i]))
+			err = add_answers(ruleset, server, protocols[i], SET_CARRIED_SERVERS,
+					  SET_TCP_CARRIED_SERVERS);
+	}
 	return err;
 }
 
@@ -211,9 +258,9 @@ static bool in_group(const struct elements *groups, const struct element *servic
 
 /* As in IPVS a firewall mark comes before an address: services that a group claims too are left to
  * the group's rules, so that the others can be looked up before any mark is. */
-static void drop_claimed(struct ruleset *ruleset, enum family family)
+static void drop_claimed(struct ruleset *ruleset, enum family family, enum set_id set)
 {
-	struct elements *services = &ruleset->sets[family][SET_SERVICES];
+	struct elements *services = &ruleset->sets[family][set];
 	size_t kept = 0;
 
 	for (size_t i = 0; i < services->len; i++) {
@@ -232,13 +279,23 @@ static int ruleset_fill(struct ruleset *ruleset, const struct rules_input *input
 
 	for (size_t i = 0; !err && i < input->services_len; i++)
 		err = input->services[i].key.fwmark ? add_group(ruleset, &input->services[i])
-						    : add_service(ruleset, &input->services[i].key);
+						    : add_service(ruleset, &input->services[i]);
 	for (size_t i = 0; !err && i < input->servers_len; i++)
 		err = add_server(ruleset, &input->servers[i]);
 	for (size_t i = 0; !err && i < input->locals_len; i++)
 		err = elements_add(&ruleset->sets[family_of(input->locals[i].af)][SET_LOCALS],
 				   &(struct element){.addr = input->locals[i].addr});
-	return err;
+	return err ? err : flows_fill(ruleset, input);
+}
+
+bool rule_carries(const struct rule_layout *rule)
+{
+	if (rule->chain >= CHAIN_CARRIED)
+		return true;
+	for (int i = 0; i < STMTS_MAX; i++)
+		if (rule->stmts[i].kind == STMT_TRACKED || rule->stmts[i].set >= SET_CARRIED)
+			return true;
+	return false;
 }
 
 bool ruleset_has(const struct ruleset *ruleset, const struct rule_layout *rule)
@@ -246,7 +303,17 @@ bool ruleset_has(const struct ruleset *ruleset, const struct rule_layout *rule)
 	for (int i = 0; !ruleset->dup && i < STMTS_MAX; i++)
 		if (rule->stmts[i].kind == STMT_SEND)
 			return false;
-	return true;
+	return ruleset->carries || !rule_carries(rule);
+}
+
+bool ruleset_has_set(const struct ruleset *ruleset, enum set_id id)
+{
+	return ruleset->carries || id < SET_CARRIED;
+}
+
+bool ruleset_has_chain(const struct ruleset *ruleset, enum chain_id id)
+{
+	return ruleset->carries || id < CHAIN_CARRIED;
 }
 
 bool ruleset_by_chains(const struct ruleset *ruleset)
@@ -268,6 +335,8 @@ struct ruleset *ruleset_build(const struct rules_input *input, struct error *err
 	ruleset->seed = input->seed;
 	ruleset->tproxy = input->tproxy;
 	ruleset->dup = input->dup;
+	ruleset->carries = input->carries;
+	ruleset->copies = input->copies;
 	if (ruleset_fill(ruleset, input))
 		goto no_memory;
 	for (enum family f = 0; f < FAMILIES; f++) {
@@ -276,7 +345,8 @@ struct ruleset *ruleset_build(const struct rules_input *input, struct error *err
 				ruleset_free(ruleset);
 				return NULL;
 			}
-		drop_claimed(ruleset, f);
+		drop_claimed(ruleset, f, SET_SERVICES);
+		drop_claimed(ruleset, f, SET_CARRIED);
 	}
 	return ruleset;
 
@@ -293,5 +363,6 @@ void ruleset_free(struct ruleset *ruleset)
 	for (enum family f = 0; f < FAMILIES; f++)
 		for (enum set_id s = 0; s < SETS; s++)
 			free(ruleset->sets[f][s].items);
+	free(ruleset->labels);
 	free(ruleset);
 }

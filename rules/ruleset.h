@@ -19,6 +19,8 @@ struct rules_service {
 	struct service_key key;
 	const struct match *matches; /* of a fwmark service: which packets get its mark */
 	size_t matches_len;
+	bool carried; /* the kernel carries its connections, once they are decided */
+	bool sticky;  /* without the daemon, its clients are told apart by address */
 };
 
 /* A NAT or FULLNAT real server, whose packets come back through the director. */
@@ -27,6 +29,18 @@ struct rules_server {
 	uint8_t protocol;     /* 0: TCP, UDP and SCTP */
 	uint16_t first, last; /* ports that it answers from, host order, both included */
 	union addr addr;
+	bool carried; /* conntrack sees what it answers, and translates it */
+};
+
+/* A server to which the kernel carries connections, alive in a service. One of each mark. */
+struct rules_carried {
+	uint32_t mark; /* its number, in the bits of mark_mask: mark_carried() */
+	uint8_t af;
+	union addr addr;
+	__be16 port; /* 0: the packet keeps its own */
+	const struct service_key *service;
+	uint32_t weight;   /* when no daemon decides; 0: gets nothing then */
+	const char *label; /* "TCP 10.1.0.100:80 > 10.2.0.11:8080", at most 127 bytes; borrowed */
 };
 
 /* All that the ruleset is made from. Borrowed during ruleset_build(); order does not matter and
@@ -39,10 +53,14 @@ struct rules_input {
 	uint32_t seed;	    /* of the fan-out hash */
 	bool dup;	    /* the kernel has nft_dup */
 	bool tproxy;	    /* reassembly by the tproxy expression, else by conntrack's */
+	bool carries;	    /* the kernel can carry connections; else nothing of it is made */
+	uint16_t copies;    /* nflog group: what the daemon sees of connections that it carries */
 	const struct rules_service *services;
 	size_t services_len;
 	const struct rules_server *servers;
 	size_t servers_len;
+	const struct rules_carried *carried;
+	size_t carried_len;
 	const struct locals_addr *locals; /* addresses that FULLNAT sends from */
 	size_t locals_len;
 };
@@ -67,6 +85,7 @@ struct rules_caps {
 	bool reject;	   /* nft_reject in prerouting: port unreachable where there is no server */
 	bool dup;	   /* nft_dup_ipv4: FULLNAT's packets leave as this machine's own */
 	bool notrack;	   /* nft_ct: keeps conntrack away */
+	bool carries;	   /* nft_ct, nft_nat, nft_log, nft_numgen, nft_hash, counters in sets */
 	bool tproxy; /* nft_tproxy: makes the kernel reassemble fragments, without conntrack */
 };
 
@@ -82,7 +101,7 @@ int rules_probe(struct rules_caps *caps, struct error *err);
 int ruleset_install(const struct ruleset *ruleset, struct error *err);
 
 /* Turns the installed @from into @to (same table, method, queues): only set and map elements
- * change, in one transaction. Control thread. */
+ * change, in one transaction. A label alone is no change. Control thread. */
 int ruleset_update(const struct ruleset *from, const struct ruleset *to, struct error *err);
 
 /* Deletes the tables of this name, both families; absent ones are no error. Control thread. */

@@ -5,6 +5,7 @@
  * in one transaction without touching a base chain. Any thread.
  */
 #include "rules/layout.h"
+#include "rules/fallback.h"
 #include "lvs/verdict.h"
 
 #include <errno.h>
@@ -38,6 +39,9 @@ static const char *field_expr(enum field field, const struct family_words *w)
 		return "th dport";
 	case FIELD_MARK:
 		return "meta mark";
+	case FIELD_NUMBER: /* and a mask: print_key() */
+	case FIELD_SLOT:
+		return "ct mark";
 	case FIELD_ICMP_TYPE:
 		return w->icmp;
 	}
@@ -58,6 +62,8 @@ static const char *field_type(enum field field, const struct family_words *w)
 	case FIELD_DPORT:
 		return "inet_service";
 	case FIELD_MARK:
+	case FIELD_NUMBER:
+	case FIELD_SLOT:
 		return "mark";
 	case FIELD_ICMP_TYPE:
 		return w->icmp_type;
@@ -98,9 +104,24 @@ static void print_value(FILE *out, enum field field, const struct element *eleme
 	case FIELD_MARK:
 		fprintf(out, "0x%x", element->mark);
 		break;
+	case FIELD_NUMBER:
+		fprintf(out, "0x%x", element->number);
+		break;
+	case FIELD_SLOT:
+		fprintf(out, "0x%x", element->slot);
+		break;
 	case FIELD_ICMP_TYPE:
 		fprintf(out, "%u", element->byte);
 		break;
+	}
+}
+
+static void print_values(FILE *out, const enum field fields[FIELDS_MAX],
+			 const struct element *element, const struct family_words *w)
+{
+	for (int i = 0; i < FIELDS_MAX && fields[i]; i++) {
+		fputs(i ? " . " : "", out);
+		print_value(out, fields[i], element, w);
 	}
 }
 
@@ -109,15 +130,23 @@ static void print_elements(FILE *out, const struct set_layout *set, const struct
 {
 	fputs("\t\telements = {", out);
 	for (size_t i = 0; i < elements->len; i++) {
+		const struct element *element = &elements->items[i];
+
 		fputs(i ? ",\n\t\t\t" : "\n\t\t\t", out);
-		for (int k = 0; k < FIELDS_MAX && set->key[k]; k++) {
-			fputs(k ? " . " : "", out);
-			print_value(out, set->key[k], &elements->items[i], w);
+		print_values(out, set->key, element, w);
+		if (set->value[0]) {
+			fputs(" : ", out);
+			print_values(out, set->value, element, w);
 		}
-		if (set->to_mark)
-			fprintf(out, " : 0x%x", elements->items[i].mark);
+		if (set->counted && element->label)
+			fprintf(out, " comment \"%s\"", element->label);
 	}
 	fputs("\n\t\t}\n", out);
+}
+
+static const char *set_word(const struct set_layout *set)
+{
+	return set->value[0] ? "map" : "set";
 }
 
 /* A set's declaration; with its elements if they are given. */
@@ -128,11 +157,15 @@ static void print_set(FILE *out, enum set_id id, const struct elements *elements
 
 	if (elements)
 		fprintf(out, "\n\t# %s\n", set->comment);
-	fprintf(out, "\t%s %s {\n\t\ttype ", set->to_mark ? "map" : "set", set->name);
+	fprintf(out, "\t%s %s {\n\t\ttype ", set_word(set), set->name);
 	print_fields(out, set->key, w, field_type);
-	fputs(set->to_mark ? " : mark\n" : "\n", out);
+	fputs(set->value[0] ? " : " : "", out);
+	print_fields(out, set->value, w, field_type);
+	fputc('\n', out);
 	if (set->interval)
 		fputs("\t\tflags interval\n", out);
+	if (set->counted)
+		fputs("\t\tcounter\n", out);
 	if (elements && elements->len)
 		print_elements(out, set, elements, w);
 	fputs("\t}\n", out);
@@ -153,6 +186,74 @@ static void print_fan_out(FILE *out, const struct stmt *stmt, const struct rules
 		fprintf(out, " offset %u", ruleset->first_queue);
 }
 
+/* What a key is made of, masks included. */
+static void print_key(FILE *out, const struct stmt *stmt, const struct ruleset *ruleset,
+		      const struct family_words *w)
+{
+	print_fields(out, stmt->fields, w, field_expr);
+	if (stmt->fields[0] == FIELD_NUMBER)
+		fprintf(out, " & 0x%x", mark_send(ruleset->mark_mask));
+}
+
+/* Statements about connections that the kernel carries. */
+static void print_tracked(FILE *out, const struct stmt *stmt, const struct ruleset *ruleset,
+			  const struct family_words *w)
+{
+	const uint32_t bits = ruleset->mark_mask;
+
+	switch (stmt->tracked) {
+	case TRACKED_UNMARKED:
+		fprintf(out, "meta mark & 0x%x == 0x0", bits);
+		break;
+	case TRACKED_CARRIED:
+		fprintf(out, "ct mark & 0x%x != 0x0", bits);
+		break;
+	case TRACKED_ORIGINAL:
+		fputs("ct direction original", out);
+		break;
+	case TRACKED_REPLY:
+		fputs("ct direction reply", out);
+		break;
+	case TRACKED_EDGE:
+		fputs("tcp flags & (fin | syn | rst) != 0x0", out);
+		break;
+	case TRACKED_LATE:
+		fputs("tcp flags & (fin | syn | rst | ack) != syn", out);
+		break;
+	case TRACKED_ASSURED:
+		fputs("ct status assured", out);
+		break;
+	case TRACKED_TOLD:
+		fprintf(out, "ct mark & 0x%x != 0x0", mark_told(bits));
+		break;
+	case TRACKED_TELL:
+		fprintf(out, "ct mark set ct mark | 0x%x", mark_told(bits));
+		break;
+	case TRACKED_COPY:
+		fprintf(out, "log group %u", ruleset->copies);
+		break;
+	case TRACKED_SAVE:
+		fputs("ct mark set meta mark", out);
+		break;
+	case TRACKED_TURNS:
+		fprintf(out, "ct mark set numgen inc mod %u", FALLBACK_SLOTS);
+		break;
+	case TRACKED_BY_CLIENT:
+		fprintf(out, "ct mark set jhash %s mod %u seed 0x%x", w->saddr, FALLBACK_SLOTS,
+			ruleset->seed);
+		break;
+	case TRACKED_CHOOSE:
+	case TRACKED_DNAT:
+		fputs(stmt->tracked == TRACKED_DNAT ? "dnat to " : "ct mark set ", out);
+		print_key(out, stmt, ruleset, w);
+		fprintf(out, " map @%s", set_layouts[stmt->set].name);
+		break;
+	case TRACKED_FORGET:
+		fputs("ct mark set 0x0", out);
+		break;
+	}
+}
+
 static void print_stmt(FILE *out, const struct stmt *stmt, const struct ruleset *ruleset,
 		       const struct family_words *w)
 {
@@ -160,7 +261,7 @@ static void print_stmt(FILE *out, const struct stmt *stmt, const struct ruleset 
 	case STMT_NONE:
 		break;
 	case STMT_IN:
-		print_fields(out, stmt->fields, w, field_expr);
+		print_key(out, stmt, ruleset, w);
 		fprintf(out, " @%s", set_layouts[stmt->set].name);
 		break;
 	case STMT_MARK:
@@ -210,6 +311,9 @@ static void print_stmt(FILE *out, const struct stmt *stmt, const struct ruleset 
 		fputs(ruleset->tproxy ? "meta l4proto tcp tproxy to :1" : "ct state new return",
 		      out);
 		break;
+	case STMT_TRACKED:
+		print_tracked(out, stmt, ruleset, w);
+		break;
 	}
 }
 
@@ -227,8 +331,8 @@ static void print_comment(FILE *out, const char *comment)
 static void print_hook(FILE *out, const struct chain_layout *chain)
 {
 	if (chain->hook)
-		fprintf(out, "\t\ttype filter hook %s priority %d; policy accept;\n", chain->hook,
-			chain->priority);
+		fprintf(out, "\t\ttype %s hook %s priority %d; policy accept;\n",
+			chain->type ? chain->type : "filter", chain->hook, chain->priority);
 }
 
 static void print_chain(FILE *out, enum chain_id id, const struct ruleset *ruleset,
@@ -261,16 +365,20 @@ static void print_declarations(FILE *out, const struct ruleset *ruleset,
 {
 	fprintf(out, "\ntable %s %s {\n", w->table, ruleset->table);
 	for (enum set_id s = 0; s < SETS; s++)
-		print_set(out, s, NULL, w);
+		if (ruleset_has_set(ruleset, s))
+			print_set(out, s, NULL, w);
 	for (enum chain_id c = 0; c < CHAINS; c++) {
+		if (!ruleset_has_chain(ruleset, c))
+			continue;
 		fprintf(out, "\tchain %s {\n", chain_layouts[c].name);
 		print_hook(out, &chain_layouts[c]);
 		fputs("\t}\n", out);
 	}
 	fprintf(out, "}\nflush table %s %s\n", w->table, ruleset->table);
 	for (enum set_id s = 0; s < SETS; s++)
-		fprintf(out, "flush %s %s %s %s\n", set_layouts[s].to_mark ? "map" : "set",
-			w->table, ruleset->table, set_layouts[s].name);
+		if (ruleset_has_set(ruleset, s))
+			fprintf(out, "flush %s %s %s %s\n", set_word(&set_layouts[s]), w->table,
+				ruleset->table, set_layouts[s].name);
 }
 
 static void print_table(FILE *out, const struct ruleset *ruleset, enum family family)
@@ -279,9 +387,11 @@ static void print_table(FILE *out, const struct ruleset *ruleset, enum family fa
 
 	fprintf(out, "\ntable %s %s {", w->table, ruleset->table);
 	for (enum set_id s = 0; s < SETS; s++)
-		print_set(out, s, &ruleset->sets[family][s], w);
+		if (ruleset_has_set(ruleset, s))
+			print_set(out, s, &ruleset->sets[family][s], w);
 	for (enum chain_id c = 0; c < CHAINS; c++)
-		print_chain(out, c, ruleset, w);
+		if (ruleset_has_chain(ruleset, c))
+			print_chain(out, c, ruleset, w);
 	fputs("}\n", out);
 }
 

@@ -3,54 +3,11 @@
 #include "rules/batch.h"
 #include "rules/exprs.h"
 #include "rules/messages.h"
-#include "tests/unit/lvs_build.h"
+#include "tests/unit/rules_build.h"
 
-#include <criterion/criterion.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <stdio.h>
-#include <string.h>
-
-static const struct rules_input params = {
-	.table = "nfvs",
-	.method = QUEUE_NATIVE,
-	.first_queue = 4,
-	.queues = 2,
-	.mark_mask = 0xffff0000,
-	.seed = 0x1234,
-	.tproxy = true,
-	.dup = true,
-};
-
-static struct match match(uint8_t protocol, const char *addr, uint16_t first, uint16_t last)
-{
-	return (struct match){.af = build_af(addr),
-			      .protocol = protocol,
-			      .first = first,
-			      .last = last,
-			      .addr = build_addr(addr)};
-}
-
-static struct rules_service service(uint8_t protocol, const char *addr, uint16_t port)
-{
-	return (struct rules_service){.key = build_service(protocol, addr, port).key};
-}
-
-static struct rules_service group(uint32_t mark, const struct match *matches, size_t len)
-{
-	return (struct rules_service){
-		.key = build_fwmark(mark).key, .matches = matches, .matches_len = len};
-}
-
-static struct rules_server server(uint8_t protocol, const char *addr, uint16_t first, uint16_t last)
-{
-	return (struct rules_server){.af = build_af(addr),
-				     .protocol = protocol,
-				     .first = first,
-				     .last = last,
-				     .addr = build_addr(addr)};
-}
 
 static struct ruleset *build(const struct rules_service *services, size_t services_len,
 			     const struct rules_server *servers, size_t servers_len,
@@ -63,49 +20,6 @@ static struct ruleset *build(const struct rules_service *services, size_t servic
 	input.servers = servers;
 	input.servers_len = servers_len;
 	return ruleset_build(&input, err);
-}
-
-/* The script, malloc'd. */
-static char *print(const struct ruleset *ruleset)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-
-	cr_assert_eq(ruleset_print(ruleset, out), 0);
-	fclose(out);
-	return text;
-}
-
-/* The elements of a set as the script has them, one a line without blanks in front; the set is
- * looked for in the second block of its family. */
-static void elements_of(char *buf, size_t size, const struct ruleset *ruleset, const char *table,
-			const char *set)
-{
-	char *text = print(ruleset), *at, head[64], *line, *save;
-
-	buf[0] = '\0';
-	at = strstr(text, "# What counts.");
-	snprintf(head, sizeof(head), "table %s nfvs {", table);
-	at = strstr(at, head);
-	snprintf(head, sizeof(head), " %s {\n\t\ttype", set);
-	at = strstr(at, head);
-	cr_assert_not_null(at, "no set %s", set);
-	*strstr(at, "\n\t}") = '\0';
-	at = strstr(at, "elements = {");
-	for (line = at ? strtok_r(at + 12, ",\n\t}", &save) : NULL; line;
-	     line = strtok_r(NULL, ",\n\t}", &save))
-		snprintf(buf + strlen(buf), size - strlen(buf), "%s%s", buf[0] ? "|" : "", line);
-	free(text);
-}
-
-static void expect(const struct ruleset *ruleset, const char *table, const char *set,
-		   const char *want)
-{
-	char have[4096];
-
-	elements_of(have, sizeof(have), ruleset, table, set);
-	cr_assert_str_eq(have, want, "%s %s: %s", table, set, have);
 }
 
 Test(ruleset, services_by_address_and_by_mark)

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Statements about connections that the kernel carries: conntrack's direction, status and mark,
+ * copies to the daemon, slots, and destination NAT, as exprs.c has the others. A packet that
+ * conntrack does not see ends any rule that asks about it. Control thread.
+ */
+#include "rules/ctexprs.h"
+#include "rules/fallback.h"
+#include "lvs/verdict.h"
+
+#include <libnftnl/expr.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_tables.h>
+#include <netinet/tcp.h>
+
+/* enum ip_conntrack_dir, which the kernel keeps to itself. */
+enum {
+	DIR_ORIGINAL,
+	DIR_REPLY
+};
+
+/* Where they are in a TCP header, and which of them begin or end a connection. */
+#define TCP_FLAGS 13
+#define EDGES	  (TH_FIN | TH_SYN | TH_RST)
+
+static void direction(struct builder *b, uint8_t wanted)
+{
+	builder_ct(b, NFT_CT_DIRECTION);
+	builder_compare(b, NFT_CMP_EQ, &wanted, sizeof(wanted));
+}
+
+/* Goes on if these bits of what conntrack knows are not all 0. */
+static void any_bit(struct builder *b, uint32_t key, uint32_t bits)
+{
+	const uint32_t zero = 0;
+
+	builder_ct(b, key);
+	builder_mask(b, bits, 0);
+	builder_compare(b, NFT_CMP_NEQ, &zero, sizeof(zero));
+}
+
+static void unmarked(struct builder *b)
+{
+	const uint32_t zero = 0;
+
+	builder_meta(b, NFT_META_MARK, REG_KEY);
+	builder_mask(b, b->ruleset->mark_mask, 0);
+	builder_compare(b, NFT_CMP_EQ, &zero, sizeof(zero));
+}
+
+static void tcp_flags(struct builder *b, uint8_t bits, uint8_t other_than)
+{
+	const uint8_t tcp = IPPROTO_TCP;
+
+	builder_meta(b, NFT_META_L4PROTO, REG_KEY);
+	builder_compare(b, NFT_CMP_EQ, &tcp, sizeof(tcp));
+	builder_payload(b, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS, sizeof(bits), REG_KEY);
+	builder_mask_byte(b, bits);
+	builder_compare(b, NFT_CMP_NEQ, &other_than, sizeof(other_than));
+}
+
+static void tell(struct builder *b)
+{
+	const uint32_t told = mark_told(b->ruleset->mark_mask);
+
+	builder_ct(b, NFT_CT_MARK);
+	builder_mask(b, ~told, told);
+	builder_ct_store(b);
+}
+
+static void copy(struct builder *b)
+{
+	struct nftnl_expr *e = builder_expr(b, "log");
+
+	if (e)
+		nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_GROUP, b->ruleset->copies);
+}
+
+static void save(struct builder *b)
+{
+	builder_meta(b, NFT_META_MARK, REG_KEY);
+	builder_ct_store(b);
+}
+
+static void turns(struct builder *b)
+{
+	struct nftnl_expr *e = builder_expr(b, "numgen");
+
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NG_DREG, REG_KEY);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NG_TYPE, NFT_NG_INCREMENTAL);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NG_MODULUS, FALLBACK_SLOTS);
+	builder_ct_store(b);
+}
+
+static void by_client(struct builder *b)
+{
+	builder_address(b, true, REG_HASH);
+	builder_jhash(b, b->family == FAMILY_IP6 ? 16 : 4, FALLBACK_SLOTS, b->ruleset->seed, 0);
+	builder_ct_store(b);
+}
+
+static void forget(struct builder *b)
+{
+	struct nftnl_expr *e = builder_expr(b, "immediate");
+	const uint32_t zero = 0;
+
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, REG_KEY);
+	nftnl_expr_set(e, NFTNL_EXPR_IMM_DATA, &zero, sizeof(zero));
+	builder_ct_store(b);
+}
+
+/* Puts what the map has for the fields to the register of keys. */
+static void map(struct builder *b, const struct stmt *stmt)
+{
+	struct nftnl_expr *e;
+
+	builder_fields(b, stmt->fields, REG_KEY);
+	e = builder_lookup(b, set_layouts[stmt->set].name, REG_KEY);
+	if (e)
+		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, REG_KEY);
+}
+
+/* The port, if the map has one, lies behind the address. */
+static void dnat(struct builder *b, const struct stmt *stmt)
+{
+	bool ip6 = b->family == FAMILY_IP6;
+	struct nftnl_expr *e;
+
+	map(b, stmt);
+	e = builder_expr(b, "nat");
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_TYPE, NFT_NAT_DNAT);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_FAMILY, ip6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_ADDR_MIN, REG_KEY);
+	if (set_layouts[stmt->set].value[1])
+		nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_PROTO_MIN, REG_KEY + (ip6 ? 4 : 1));
+}
+
+void ctexprs_fill(struct builder *b, const struct stmt *stmt)
+{
+	const uint32_t bits = b->ruleset->mark_mask;
+
+	switch (stmt->tracked) {
+	case TRACKED_UNMARKED:
+		unmarked(b);
+		break;
+	case TRACKED_CARRIED:
+		any_bit(b, NFT_CT_MARK, bits);
+		break;
+	case TRACKED_ORIGINAL:
+		direction(b, DIR_ORIGINAL);
+		break;
+	case TRACKED_REPLY:
+		direction(b, DIR_REPLY);
+		break;
+	case TRACKED_EDGE:
+		tcp_flags(b, EDGES, 0);
+		break;
+	case TRACKED_LATE:
+		tcp_flags(b, EDGES | TH_ACK, TH_SYN);
+		break;
+	case TRACKED_ASSURED:
+		any_bit(b, NFT_CT_STATUS, IPS_ASSURED);
+		break;
+	case TRACKED_TOLD:
+		any_bit(b, NFT_CT_MARK, mark_told(bits));
+		break;
+	case TRACKED_TELL:
+		tell(b);
+		break;
+	case TRACKED_COPY:
+		copy(b);
+		break;
+	case TRACKED_SAVE:
+		save(b);
+		break;
+	case TRACKED_TURNS:
+		turns(b);
+		break;
+	case TRACKED_BY_CLIENT:
+		by_client(b);
+		break;
+	case TRACKED_CHOOSE:
+		map(b, stmt);
+		builder_ct_store(b);
+		break;
+	case TRACKED_FORGET:
+		forget(b);
+		break;
+	case TRACKED_DNAT:
+		dnat(b, stmt);
+		break;
+	}
+}
