@@ -15,7 +15,7 @@ teardown_file() {
 }
 
 teardown() {
-	stop_spawned nfvsd load web
+	stop_spawned nfvsd load web copies
 	on scratch nft flush ruleset
 	on dir nft flush ruleset
 	lab_report
@@ -166,4 +166,79 @@ rich_conf() {
 	await 5 on client sh -c 'ss -ltn | grep -q :8000'
 	is "$(on rs1 socat -t 5 - TCP:10.1.0.2:8000,shut-none </dev/null)" 10.1.0.1
 	is "$(on dir nft list ruleset | grep -c 'invalid counter packets 0 ')" 1
+}
+
+# The rules for connections that the kernel carries, without a daemon: tests/tools/carryrules.c.
+carry() {
+	lab_forwarding "$1"
+	on "$1" "$B/tests/tools/carryrules" "${@:2}"
+}
+
+ruleset_of() {
+	on "$1" nft -j list ruleset | python3 "$LAB_SRC/ruleset.py" compat
+}
+
+# What the daemon would do with a new connection to $VIP:80, by a rule.
+decide() {
+	on dir nft -f - <<-END
+		table ip decider {
+			chain decide {
+				type filter hook prerouting priority -147;
+				ip daddr $VIP tcp dport 80 ct mark 0 meta mark set $1
+			}
+		}
+	END
+}
+
+# Packets that a number has counted: counted flows_in 0x00020000
+counted() {
+	on dir nft list set ip nfvs "$1" | grep -o "$2 counter packets [0-9]*" | cut -d' ' -f4
+}
+
+@test "what the kernel carries: printed, installed and updated alike" {
+	carry dir print | sed 's/queue flags bypass to .*/counter/' >"$LAB_DIR/script.nft"
+	on scratch nft -f "$LAB_DIR/script.nft"
+	on scratch nft -f "$LAB_DIR/script.nft"
+	ruleset_of scratch >"$LAB_DIR/script"
+	has "$(<"$LAB_DIR/script")" 'dnat.*@to_port'
+	on scratch nft flush ruleset
+	carry scratch install
+	ruleset_of scratch | diff "$LAB_DIR/script" -
+	on scratch nft flush ruleset
+	carry scratch update
+	ruleset_of scratch | diff "$LAB_DIR/script" -
+	# Over itself.
+	carry scratch install
+	ruleset_of scratch | diff "$LAB_DIR/script" -
+}
+
+@test "no daemon: the kernel chooses servers for new connections" {
+	carry dir install
+	is "$(fetch client 16 http://$VIP/ | tally)" "rs1:4 rs2:12"
+	is "$(fetch client 4 "http://[$VIP6]/" | tally)" "rs1:4"
+	is "$(client udp 3 $VIP 53 | tally)" "rs2:3"
+	is "$(fetch client 3 http://10.1.0.102:8081/ | tally)" "rs3:3"
+	# A service of all ports has to wait for the daemon.
+	fetch client 1 http://$VIP2:8081/ --max-time 1 && return 1
+	(($(counted flows_in 0x00020000) >= 4 * 5))
+	(($(counted flows_out 0x00040000) >= 12 * 4))
+}
+
+@test "a decided connection stays at its server, and the daemon has copies of its ends" {
+	carry dir install
+	decide 0x20000
+	spawn copies dir tcpdump -Z root -lnn --immediate-mode -i nflog:4
+	await 5 grep -q 'listening on' "$LAB_DIR/copies.log"
+	is "$(fetch client 1 http://$VIP/ | tally)" "rs1:1"
+	# The SYN is the daemon's own; then the answer, what it begets, and both ends.
+	await 5 sh -c "[ \$(grep -c 'Flags' '$LAB_DIR/copies.log') -ge 4 ]"
+	sed 's/.*Flags \(\[[^]]*\]\).*/\1/;t;d' "$LAB_DIR/copies.log" >"$LAB_DIR/flags"
+	is "$(tr -d '\n' <"$LAB_DIR/flags")" '[S.][.][F.][F.]'
+	stop copies INT || true
+	is "$(counted flows_in 0x00040000)" 0
+	# One that is refused is not saved.
+	on dir nft delete table ip decider
+	decide 0xffff0000
+	fetch client 1 http://$VIP/ --max-time 2 && return 1
+	is "$(counted flows_in 0x00040000)" 0
 }
