@@ -74,7 +74,8 @@ static struct ruleset *build(enum queue_method method, bool old, struct error *e
 		carried(0x60000, &services[1], "10.2.0.12", 53, old ? 0 : 1),
 		carried(0x80000, &services[2], "fd00:2::11", 8080, 1),
 		carried(0xa0000, &services[3], old ? "10.2.0.14" : "10.2.0.13", 0, 1),
-		carried(0xc0000, &services[4], "10.2.0.13", 0, 1)};
+		carried(0xc0000, &services[4], "10.2.0.13", 0, 1),
+		carried(0xe0000, &services[2], "fd00:2::12", 8080, 1)};
 	const struct rules_input input = {.table = "nfvs",
 					  .method = method,
 					  .first_queue = 4,
@@ -90,7 +91,7 @@ static struct ruleset *build(enum queue_method method, bool old, struct error *e
 					  .servers = servers,
 					  .servers_len = 4,
 					  .carried = numbers,
-					  .carried_len = 6};
+					  .carried_len = old ? 7 : 6};
 
 	match.addr = addr("10.1.0.102", &match.af);
 	return ruleset_build(&input, err);
