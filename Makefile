@@ -7,8 +7,8 @@ SYSCONFDIR ?= /etc
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 VERSION    := 0.1.0
 
-PKGS   := libmnl libnetfilter_queue libnftnl libconfig liburcu liburcu-cds libuv jansson popt \
-	libcap-ng libsystemd
+PKGS   := libmnl libnetfilter_queue libnetfilter_conntrack libnftnl libconfig liburcu liburcu-cds \
+	libuv jansson popt libcap-ng libsystemd
 DIRS   := lib lvs sched rules conf ctl daemon
 # Who may include whom, beside itself; the folders not named may include lvs and lib.
 MAY_lib    := lib
@@ -19,8 +19,8 @@ MAY_daemon := rules conf ctl sched lvs lib
 
 # Debian packages by name: to build, to test, to measure.
 DEBS_BUILD := gcc libc6-dev make pkg-config libmnl-dev libnetfilter-queue-dev libnfnetlink-dev \
-	libnftnl-dev libconfig-dev liburcu-dev libuv1-dev libjansson-dev libpopt-dev libxxhash-dev \
-	libcap-ng-dev libsystemd-dev
+	libnetfilter-conntrack-dev libnftnl-dev libconfig-dev liburcu-dev libuv1-dev libjansson-dev \
+	libpopt-dev libxxhash-dev libcap-ng-dev libsystemd-dev
 DEBS_DEMO  := iproute2 nftables nginx-light curl python3 procps util-linux kmod
 DEBS_CHECK := clang clang-format libcriterion-dev bats socat wrk jq iputils-ping tcpdump \
 	python3-scapy libcap2-bin iperf3 ethtool

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DAEMON_CONNTRACK_H
+#define DAEMON_CONNTRACK_H
+
+#include "lib/err.h"
+#include "lvs/pkt.h"
+
+/* The kernel's table of connections, asked over netlink: one request at a time, each waited for.
+ * Control thread. */
+struct conntrack;
+
+/* An entry of it. Ports and addresses in network order, the mark in host order. */
+struct tracked {
+	struct flow flow;   /* client -> virtual: as its first packet had it */
+	union addr server;  /* who answers */
+	__be16 server_port; /* from which port */
+	uint8_t tcp_state;  /* TCP_CONNTRACK_*; of TCP only */
+	bool answered;	    /* it did */
+	bool assured;	    /* both ends have spoken: the kernel keeps it when its table is full */
+	bool offloaded;	    /* to a flowtable: conntrack sees none of its packets */
+	bool client_closed_first; /* the first FIN was the client's; of TCP only */
+	uint32_t mark;		  /* conntrack mark */
+	uint32_t remaining;	  /* s until the kernel forgets it */
+	uint64_t in_pkts, in_bytes, out_pkts, out_bytes; /* 0 without nf_conntrack_acct */
+};
+
+/* Opens a socket and reads the kernel's timeouts. -errno with @err. */
+int conntrack_open(struct conntrack **out, struct error *err);
+
+/* NULL is fine. */
+void conntrack_close(struct conntrack *ct);
+
+/* The entry of @flow (client -> virtual). -ENOENT: there is none; -ETIMEDOUT: no answer within a
+ * second; else -errno. */
+int conntrack_get(struct conntrack *ct, const struct flow *flow, struct tracked *out);
+
+/* Makes the kernel forget @flow (client -> virtual). -ENOENT: it knew nothing of it; else as above.
+ */
+int conntrack_delete(struct conntrack *ct, const struct flow *flow);
+
+/*
+ * Calls @fn for each entry, of both families, whose mark has @mark in the bits of @mask; for @mark
+ * 0 for each that has any bit of @mask. @fn makes no request of @ct. An entry that comes or goes
+ * meanwhile may be missed. 0 or -errno, perhaps after some calls.
+ */
+int conntrack_dump(struct conntrack *ct, uint32_t mark, uint32_t mask,
+		   void (*fn)(const struct tracked *tracked, void *data), void *data);
+
+/* Whole seconds since its last packet, in either direction: how much of the timeout of its state
+ * has passed. Never too many; 0 if that cannot be known: offloaded, or of neither TCP nor UDP. */
+uint32_t conntrack_idle(const struct conntrack *ct, const struct tracked *tracked);
+
+/* How many entries there are and may be, in this network namespace. -ENOENT: the kernel tracks
+ * nothing. Any thread. */
+int conntrack_usage(uint64_t *count, uint64_t *max);
+
+#endif
