@@ -16,12 +16,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 
 #define BUFFER_SIZE 32768u /* the most that the kernel sends of a dump at a time */
 #define WAIT_S	    1
+#define EXPIRY_S    1
 
-/* Kernel: include/uapi/linux/netfilter/nf_conntrack_tcp.h, whose enum clashes with the library's.
- */
+/* Of linux/netfilter/nf_conntrack_tcp.h, whose enum clashes with the library's. */
 #define TCP_CLOSE_INIT 0x04 /* IP_CT_TCP_FLAG_CLOSE_INIT */
 
 /* The timeouts of the kernel, s. */
@@ -35,7 +36,8 @@ struct expiry {
 struct conntrack {
 	struct mnl_socket *nl;
 	uint32_t sequence;
-	struct expiry expiry;
+	struct expiry expiry, before; /* as it is; as it was until somebody changed it */
+	time_t next_expiry;	      /* monotonic s: when it is read again */
 	uint8_t buffer[BUFFER_SIZE] __attribute__((aligned(8)));
 };
 
@@ -68,6 +70,23 @@ static void expiry_read(struct expiry *expiry)
 #undef TIMEOUT
 }
 
+/* Somebody may change the kernel's timeouts. An entry has the old one until its next packet. */
+static void expiry_follow(struct conntrack *ct)
+{
+	struct expiry expiry;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec < ct->next_expiry)
+		return;
+	ct->next_expiry = now.tv_sec + EXPIRY_S;
+	expiry_read(&expiry);
+	if (!memcmp(&expiry, &ct->expiry, sizeof(expiry)))
+		return;
+	ct->before = ct->expiry;
+	ct->expiry = expiry;
+}
+
 int conntrack_open(struct conntrack **out, struct error *err)
 {
 	struct timeval wait = {.tv_sec = WAIT_S};
@@ -85,6 +104,7 @@ int conntrack_open(struct conntrack **out, struct error *err)
 		return ret;
 	}
 	expiry_read(&ct->expiry);
+	ct->before = ct->expiry;
 	*out = ct;
 	return 0;
 }
@@ -239,8 +259,10 @@ static bool flow_equal(const struct flow *a, const struct flow *b)
 int conntrack_get(struct conntrack *ct, const struct flow *flow, struct tracked *out)
 {
 	struct tracked tracked = {0};
-	int ret = request_flow(ct, IPCTNL_MSG_CT_GET, 0, flow, got, &tracked);
+	int ret;
 
+	expiry_follow(ct);
+	ret = request_flow(ct, IPCTNL_MSG_CT_GET, 0, flow, got, &tracked);
 	if (ret)
 		return ret;
 	/* The kernel looks among the answers' tuples as well. */
@@ -281,6 +303,7 @@ int conntrack_dump(struct conntrack *ct, uint32_t mark, uint32_t mask,
 	struct dump dump = {mark & mask, mask, fn, data};
 	struct nlmsghdr *nlh = request_begin(ct, IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC);
 
+	expiry_follow(ct);
 	/* The kernel cannot look for "any bit". */
 	if (dump.mark) {
 		mnl_attr_put_u32(nlh, CTA_MARK, htonl(dump.mark));
@@ -310,18 +333,26 @@ static uint32_t tcp_timeout(const struct expiry *expiry, const struct tracked *t
 	return shorter(timeout, expiry->tcp_unacked, tracked->remaining);
 }
 
-uint32_t conntrack_idle(const struct conntrack *ct, const struct tracked *tracked)
+static uint32_t idle_by(const struct expiry *expiry, const struct tracked *tracked)
 {
 	uint32_t timeout = 0;
 
+	if (tracked->flow.protocol == IPPROTO_TCP)
+		timeout = tcp_timeout(expiry, tracked);
+	else if (tracked->flow.protocol == IPPROTO_UDP)
+		timeout = tracked->assured ? expiry->udp_stream : expiry->udp;
+	/* What remains is rounded down, so this would be rounded up. */
+	return timeout > tracked->remaining ? timeout - tracked->remaining - 1 : 0;
+}
+
+uint32_t conntrack_idle(const struct conntrack *ct, const struct tracked *tracked)
+{
+	const uint32_t now = idle_by(&ct->expiry, tracked);
+	const uint32_t before = idle_by(&ct->before, tracked);
+
 	if (tracked->offloaded)
 		return 0;
-	if (tracked->flow.protocol == IPPROTO_TCP)
-		timeout = tcp_timeout(&ct->expiry, tracked);
-	else if (tracked->flow.protocol == IPPROTO_UDP)
-		timeout = tracked->assured ? ct->expiry.udp_stream : ct->expiry.udp;
-	/* What remains is rounded down, so this is rounded up. */
-	return timeout > tracked->remaining ? timeout - tracked->remaining - 1 : 0;
+	return now < before ? now : before;
 }
 
 int conntrack_usage(uint64_t *count, uint64_t *max)

@@ -46,8 +46,11 @@ int conntrack_delete(struct conntrack *ct, const struct flow *flow);
 int conntrack_dump(struct conntrack *ct, uint32_t mark, uint32_t mask,
 		   void (*fn)(const struct tracked *tracked, void *data), void *data);
 
-/* Whole seconds since its last packet, in either direction: how much of the timeout of its state
- * has passed. Never too many; 0 if that cannot be known: offloaded, or of neither TCP nor UDP. */
+/*
+ * Whole seconds since the last packet, in either direction, of an entry that was just read: how
+ * much of the timeout of its state has passed. Never too many; 0 if that cannot be known:
+ * offloaded, of neither TCP nor UDP, or with more left than its timeout.
+ */
 uint32_t conntrack_idle(const struct conntrack *ct, const struct tracked *tracked);
 
 /* How many entries there are and may be, in this network namespace. -ENOENT: the kernel tracks

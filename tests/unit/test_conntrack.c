@@ -94,6 +94,34 @@ Test(conntrack, idle_is_what_has_passed_of_the_timeout)
 	conntrack_close(ct);
 }
 
+/* An entry may have the old timeout or the new one; neither must make it look too idle. */
+Test(conntrack, changed_timeouts_are_followed)
+{
+	struct tracked tracked = {.flow.protocol = IPPROTO_UDP, .assured = true, .remaining = 590};
+	const struct flow none = {.af = AF_INET, .protocol = IPPROTO_UDP};
+	struct tracked unused;
+	struct conntrack *ct;
+
+	if (!netns_enter())
+		return;
+	netns_rules(rules);
+	set("udp_timeout_stream", "6000");
+	ct = opened();
+	cr_assert_eq(conntrack_get(ct, &none, &unused), -ENOENT);
+	set("udp_timeout_stream", "600");
+	usleep(2000000);
+	cr_assert_eq(conntrack_get(ct, &none, &unused), -ENOENT);
+	cr_assert_eq(conntrack_idle(ct, &tracked), 9);
+	tracked.remaining = 5000;
+	cr_assert_eq(conntrack_idle(ct, &tracked), 0);
+	set("udp_timeout_stream", "6000");
+	usleep(2000000);
+	cr_assert_eq(conntrack_get(ct, &none, &unused), -ENOENT);
+	tracked.remaining = 590;
+	cr_assert_eq(conntrack_idle(ct, &tracked), 9);
+	conntrack_close(ct);
+}
+
 static void tcp_life(struct conntrack *ct, uint8_t af)
 {
 	struct sockaddr_storage at;
