@@ -29,7 +29,8 @@ struct director_conf {
 	char table[TABLE_NAME_MAX];
 	bool rules_managed;  /* rules = "managed", else "external" */
 	bool system_managed; /* system = "manage", else "check" */
-	uint32_t mark_mask;  /* contiguous high bits of the packet mark */
+	enum datapath datapath;
+	uint32_t mark_mask; /* contiguous high bits of the packet mark */
 	uint32_t settings[SETTING_MAX];
 	struct local_addresses locals; /* what FULLNAT sends from; may be empty */
 	struct port_range local_ports;

@@ -18,7 +18,7 @@
 static const struct key_word rules_words[] = {{"managed", true}, {"external", false}, {NULL, 0}};
 static const struct key_word system_words[] = {{"manage", true}, {"check", false}, {NULL, 0}};
 static const struct key_word datapath_words[] = {
-	{"auto", 0}, {"packet", 0}, {"flow", WORD_ABSENT}, {NULL, 0}};
+	{"auto", DATAPATH_AUTO}, {"packet", DATAPATH_PACKET}, {"flow", DATAPATH_FLOW}, {NULL, 0}};
 static const struct key_word family_words[] = {{"ipv4", AF_INET}, {"ipv6", AF_INET6}, {NULL, 0}};
 static const struct key_word protocol_words[] = {
 	{"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}, {"sctp", IPPROTO_SCTP}, {NULL, 0}};
@@ -61,8 +61,17 @@ const struct key keys[] = {
 	 .about = "managed: nfvsd puts its rules into the kernel and takes them out. external: it "
 		  "touches no rule, the administrator loads what nfvs-rules prints."},
 	{GROUP_DIRECTOR, "datapath", KEY_WORD, .initial = "auto", .words = datapath_words,
-	 .about = "packet: every packet of a service passes through nfvsd. auto: the best that the "
-		  "kernel allows; in this version that is always packet."},
+	 AT(director_conf, datapath),
+	 .about =
+		 "Who carries the packets of a connection once it is decided. packet: nfvsd, every "
+		 "one of them. flow: the kernel, which has conntrack translate them; nfvsd gets "
+		 "the "
+		 "first, and copies of those that change the connection's state. auto: flow for "
+		 "the "
+		 "services for which it is possible, as nfvsadm status tells: TCP and UDP, all "
+		 "servers with the method nat; neither one-packet services nor FTP. See datapath "
+		 "of "
+		 "a service."},
 	{GROUP_DIRECTOR, "system", KEY_WORD, .initial = "manage", .words = system_words,
 	 AT(director_conf, system_managed),
 	 .about = "manage: nfvsd sets the sysctls that the services need (forwarding of IPv4 and "
@@ -298,6 +307,10 @@ const struct key keys[] = {
 	{GROUP_SERVICE, "one_packet", KEY_BOOL, .initial = "false", AT(service_values, one_packet),
 	 .about = "Schedules every datagram anew and remembers none. For UDP, and for "
 		  "firewall-mark services that have UDP."},
+	{GROUP_SERVICE, "datapath", KEY_WORD, .unset = "default: that of the director",
+	 .words = datapath_words, AT(service_values, datapath),
+	 .about = "The same for this service alone. With flow, what makes that impossible is an "
+		  "error."},
 	{GROUP_SERVICE, "limit", KEY_NUMBER, .initial = "0", .max = INT32_MAX,
 	 AT(service_values, limit),
 	 .about = "The most connections that the service has at a time, all its servers together; "

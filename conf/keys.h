@@ -40,8 +40,6 @@ struct key_word {
 	uint32_t value;
 };
 
-#define WORD_ABSENT UINT32_MAX /* the value of a word that this version does not have */
-
 /* One key: a row of the table from which parser, nfvsd -t and the manual come. */
 struct key {
 	enum key_group group;
@@ -81,7 +79,7 @@ struct tunnel_values {
 struct service_values {
 	char name[SERVICE_NAME_MAX];
 	char scheduler[SCHEDULER_NAME_MAX], scheduler_flags[64];
-	uint32_t fwmark, port, persistent, method, limit, slow_start;
+	uint32_t fwmark, port, persistent, method, limit, slow_start, datapath;
 	uint8_t family, protocol;
 	bool one_packet;
 	struct address address;

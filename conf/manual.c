@@ -33,8 +33,6 @@ static void print_words(FILE *out, const struct key_word *words)
 	const char *separator = "";
 
 	for (; words->name; words++) {
-		if (words->value == WORD_ABSENT)
-			continue;
 		fprintf(out, "%s\\(dq%s\\(dq", separator, words->name);
 		separator = " or ";
 	}

@@ -6,6 +6,7 @@
  * too. Called by conf.c; any thread.
  */
 #include "conf/model.h"
+#include "conf/datapath.h"
 #include "conf/duplicate.h"
 #include "conf/group.h"
 #include "conf/scheduling.h"
@@ -212,12 +213,6 @@ static int one_packet_read(struct draft *draft)
 	return 0;
 }
 
-/* A persistent service that spans ports keeps the port of each packet: lvs/schedule.c. */
-static bool keeps_port(const struct service_spec *spec)
-{
-	return (spec->flags & SERVICE_PERSISTENT) && !spec->key.port;
-}
-
 static const char *const tunnel_keys[] = {"tunnel", "tunnel_port", "tunnel_checksum"};
 
 /* The first tunnel key of a group, or NULL. */
@@ -337,7 +332,7 @@ static int server_read(struct draft *draft, const config_setting_t *at, struct d
 		return reader_fault(draft->reader, group_at(at, "address"),
 				    "address: %s, but the service is of %s",
 				    family_name(values.address.af), family_name(spec->key.af));
-	if (values.port && keeps_port(spec))
+	if (values.port && service_keeps_port(spec->flags, &spec->key))
 		return reader_fault(draft->reader, group_at(at, "port"),
 				    "port: has no effect in a persistent service of many ports: "
 				    "each packet keeps its own");
@@ -429,6 +424,20 @@ static int servers_read(struct draft *draft)
 	return ret ? ret : servers_duplicate(draft);
 }
 
+static int datapath_judge(const struct draft *draft)
+{
+	const struct service_spec *spec = &draft->out->spec;
+	struct datapath_case which = datapath_case(spec, draft->director->datapath);
+	const char *why;
+
+	for (size_t i = 0; i < draft->out->servers_len; i++)
+		which.methods |= 1u << draft->out->servers[i].method;
+	why = which.wanted == DATAPATH_FLOW ? datapath_obstacle(&which) : NULL;
+	if (!why)
+		return 0;
+	return reader_fault(draft->reader, draft->at, "datapath: not flow, because %s", why);
+}
+
 int model_read(const struct reader *reader, const struct director_conf *director,
 	       const config_setting_t *at, struct service_conf *out)
 {
@@ -441,6 +450,7 @@ int model_read(const struct reader *reader, const struct director_conf *director
 	memcpy(out->spec.name, draft.values.name, sizeof(out->spec.name));
 	out->spec.limit = draft.values.limit;
 	out->spec.slow_start = draft.values.slow_start;
+	out->spec.datapath = draft.values.datapath;
 	out->spec.says = SAYS_LIMIT | SAYS_SLOW_START;
 	ret = draft.values.fwmark ? key_by_mark(&draft) : key_by_address(&draft);
 	if (!ret)
@@ -460,6 +470,8 @@ int model_read(const struct reader *reader, const struct director_conf *director
 		ret = servers_read(&draft);
 	if (!ret)
 		ret = service_tunnel_unused(&draft);
+	if (!ret)
+		ret = datapath_judge(&draft);
 	return ret ? ret : service_tunnel_judge(&draft);
 }
 

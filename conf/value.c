@@ -139,16 +139,15 @@ static int read_number(const struct reader *reader, const struct key *key,
 	return 0;
 }
 
-/* "tcp, udp": the words that this version has. */
+/* "tcp, udp" */
 static void words_list(const struct key *key, char *text, size_t size)
 {
 	size_t len = 0;
 
 	text[0] = '\0';
 	for (const struct key_word *word = key->words; word->name && len < size; word++)
-		if (word->value != WORD_ABSENT)
-			len += (size_t)snprintf(text + len, size - len, "%s%s", len ? ", " : "",
-						word->name);
+		len += (size_t)snprintf(text + len, size - len, "%s%s", len ? ", " : "",
+					word->name);
 }
 
 static int read_word(const struct reader *reader, const struct key *key, const config_setting_t *at,
@@ -166,9 +165,6 @@ static int read_word(const struct reader *reader, const struct key *key, const c
 	if (!word->name)
 		return reader_fault(reader, at, "%s: '%s' is unknown (known: %s)", key->name, text,
 				    known);
-	if (word->value == WORD_ABSENT)
-		return reader_fault(reader, at, "%s: '%s' is not in this version, which has: %s",
-				    key->name, text, known);
 	store(key, value, word->value);
 	return 0;
 }

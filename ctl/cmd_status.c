@@ -9,6 +9,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define PACKET_SHOWN 10 /* the rest is in --json */
+
 static const char *text(const json_t *json, const char *name)
 {
 	const char *value = json_string_value(json_object_get(json, name));
@@ -46,6 +48,31 @@ static void print_found(const json_t *kernel, bool there)
 			printf(" %s", name);
 }
 
+/* Who carries the packets of how many services, and of those whose packets all pass through the
+ * daemon, the first few with the reason. */
+static void print_datapath(const json_t *datapath)
+{
+	const json_t *packet = json_object_get(datapath, "packet");
+	const json_t *service;
+	size_t i;
+
+	printf("\ndatapath     flow (the kernel carries): %" PRId64
+	       " services; packet (nfvsd carries): %zu\n",
+	       (int64_t)number(datapath, "flow"), json_array_size(packet));
+	json_array_foreach ((json_t *)packet, i, service) {
+		if (i == PACKET_SHOWN) {
+			puts("             ...");
+			break;
+		}
+		printf("             packet: %s, because %s\n", text(service, "service"),
+		       text(service, "because"));
+	}
+	printf("             copies of carried packets: %" PRId64 ", lost %" PRId64
+	       "; connections taken over: %" PRId64 "\n",
+	       (int64_t)number(datapath, "copies"), (int64_t)number(datapath, "copies_lost"),
+	       (int64_t)number(datapath, "taken_over"));
+}
+
 static void print_head(const json_t *status)
 {
 	const json_t *kernel = json_object_get(status, "kernel");
@@ -61,7 +88,7 @@ static void print_head(const json_t *status)
 	print_found(kernel, true);
 	fputs("; missing:", stdout);
 	print_found(kernel, false);
-	printf("\ndatapath     %s\n", text(status, "datapath"));
+	print_datapath(json_object_get(status, "datapath"));
 	printf("schedulers   %s\n", text(status, "schedulers"));
 	printf("rules        %s, table %s\n", text(status, "rules"), text(status, "table"));
 	printf("settings     %s\n",

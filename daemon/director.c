@@ -7,8 +7,10 @@
  * Control thread.
  */
 #include "daemon/director.h"
+#include "daemon/carrier.h"
 #include "daemon/deciding.h"
 #include "daemon/installed.h"
+#include "daemon/possible.h"
 #include "daemon/reload.h"
 #include "daemon/system.h"
 #include "lvs/forward.h"
@@ -30,6 +32,7 @@ struct director {
 	struct deciding *deciding;
 	struct conf *file; /* the configuration file as last loaded, or NULL */
 	struct installed *installed;
+	struct carrier *carrier;
 	struct system *system;
 	bool stale; /* the services changed since the last commit */
 };
@@ -81,6 +84,7 @@ struct director *director_new(const struct director_conf *conf, unsigned int que
 {
 	struct director *director = calloc(1, sizeof(*director));
 	uint64_t seeds[4] = {0};
+	struct direct direct;
 
 	if (!director) {
 		error_set(err, -ENOMEM, "no memory");
@@ -108,6 +112,12 @@ struct director *director_new(const struct director_conf *conf, unsigned int que
 	/* Servers may still remember what the endpoints of an earlier start were used for. */
 	conns_set_locals(director->conns, deciding_locals(director->deciding), (uint32_t)seeds[3]);
 	proto_timeouts_init(&director->timeouts);
+	director_decide(director, &direct);
+	director->carrier = carrier_new(&director->conf, &director->caps, &direct);
+	if (!director->carrier) {
+		error_set(err, -ENOMEM, "no memory");
+		goto fail;
+	}
 	director->stale = true;
 	return director;
 
@@ -126,6 +136,7 @@ void director_free(struct director *director)
 	rcu_barrier();
 	conf_free(director->file);
 	installed_free(director->installed);
+	carrier_free(director->carrier);
 	system_free(director->system);
 	free(director);
 }
@@ -144,6 +155,7 @@ int director_load(struct director *director, struct conf *conf, struct error *er
 		return ret;
 	deciding_load(director->deciding, director->file ? &director->file->director : NULL,
 		      &conf->director);
+	carrier_want(director->carrier, conf->director.datapath);
 	director->stale = true; /* cache_bypass needs forwarding */
 	conf_free(director->file);
 	director->file = conf;
@@ -209,22 +221,6 @@ int director_service_add(struct director *director, const struct service_spec *s
 	return 0;
 }
 
-/* A service that remembers no connection cannot have servers that need one. */
-static int one_packet_possible(const struct service *svc, const struct service_spec *spec,
-			       struct error *err)
-{
-	struct dest *dest;
-
-	cds_list_for_each_entry (dest, &svc->dests, list)
-		if (spec->flags & SERVICE_ONEPACKET &&
-		    atomic_load_explicit(&dest->forward, memory_order_relaxed)->method ==
-			    FORWARD_FULLNAT)
-			return error_set(err, -EOPNOTSUPP,
-					 "the service has fullnat servers, for which a packet's "
-					 "sender has to be remembered");
-	return 0;
-}
-
 int director_service_set(struct director *director, const struct service_spec *spec,
 			 struct error *err)
 {
@@ -236,7 +232,7 @@ int director_service_set(struct director *director, const struct service_spec *s
 		return ret;
 	ret = find_scheduler(spec->scheduler, &sched, err);
 	if (!ret)
-		ret = one_packet_possible(svc, spec, err);
+		ret = service_possible(director, svc, spec, err);
 	if (ret)
 		return ret;
 	ret = service_edit(svc, spec, sched);
@@ -258,6 +254,7 @@ int director_service_edit(struct director *director, const struct service_spec *
 	memcpy(merged.name, svc->name, sizeof(merged.name));
 	merged.matches = svc->matches;
 	merged.matches_len = svc->matches_len;
+	merged.datapath = svc->datapath;
 	service_complete(svc, &merged);
 	return director_service_set(director, &merged, err);
 }
@@ -292,53 +289,6 @@ static int dest_error(int code, const struct service_key *key, const struct dest
 					   : strerror(-code));
 }
 
-/* What cannot be forwarded is refused, never accepted and then not done. All with -EOPNOTSUPP, of
- * which nfvsadm shows the reason. */
-static int dest_possible(const struct director *director, const struct service *svc,
-			 const struct dest_spec *spec, struct error *err)
-{
-	const char *name = forward_method_name(spec->method);
-	bool moves = spec->port && svc->key.port && spec->port != svc->key.port;
-
-	switch (spec->method) {
-	case FORWARD_NAT:
-		break;
-	case FORWARD_DR:
-	case FORWARD_TUN:
-		if (moves)
-			return error_set(
-				err, -EOPNOTSUPP,
-				"method %s leaves the packet as it is, so the server's port "
-				"must be the service's, %u",
-				name, ntohs(svc->key.port));
-		break;
-	case FORWARD_FULLNAT:
-		if (!locals_count(deciding_locals(director->deciding), svc->key.af))
-			return error_set(err, -EOPNOTSUPP,
-					 "method fullnat needs director.local_addresses of the "
-					 "service's address family");
-		if (atomic_load_explicit(&svc->flags, memory_order_relaxed) & SERVICE_ONEPACKET)
-			return error_set(
-				err, -EOPNOTSUPP,
-				"method fullnat has to remember a packet's sender, which a "
-				"one-packet service does not");
-		if (!director->caps.dup && director->conf.rules_managed)
-			return error_set(
-				err, -EOPNOTSUPP,
-				"method fullnat needs nft_dup_ipv4 and nft_dup_ipv6, which "
-				"this kernel has not");
-		break;
-	case FORWARD_BYPASS:
-	case FORWARD_MAX:
-		return error_set(err, -EOPNOTSUPP, "no server can have the method %s", name);
-	}
-	if (spec->af != svc->key.af && spec->method != FORWARD_TUN)
-		return error_set(err, -EOPNOTSUPP,
-				 "a server of another address family than its service needs method "
-				 "tun");
-	return 0;
-}
-
 int director_dest_add(struct director *director, const struct service_key *key,
 		      const struct dest_spec *spec, struct error *err)
 {
@@ -369,8 +319,10 @@ int director_dest_set(struct director *director, const struct service_key *key,
 	if (ret)
 		return ret;
 	dest = service_dest(svc, spec->af, &spec->addr, spec->port);
+	/* The rules have a carried service's weights for when no daemon is there. */
 	if (dest &&
-	    atomic_load_explicit(&dest->forward, memory_order_relaxed)->method != spec->method)
+	    (svc->carried ||
+	     atomic_load_explicit(&dest->forward, memory_order_relaxed)->method != spec->method))
 		director->stale = true;
 	ret = service_dest_edit(svc, spec, &dest);
 	return ret ? dest_error(ret, key, spec, err) : 0;
@@ -440,7 +392,7 @@ int director_commit(struct director *director, struct error *err)
 		director->stale = false;
 		return 0;
 	}
-	ret = installed_update(director->installed, director->services, err);
+	ret = installed_update(director->installed, director->services, director->carrier, err);
 	if (!ret)
 		director->stale = false;
 	return ret;
@@ -480,6 +432,11 @@ const struct rules_caps *director_caps(const struct director *director)
 const struct director_conf *director_conf(const struct director *director)
 {
 	return &director->conf;
+}
+
+struct carrier *director_carrier(const struct director *director)
+{
+	return director->carrier;
 }
 
 struct deciding *director_deciding(const struct director *director)

@@ -14,6 +14,7 @@
  */
 struct director;
 struct deciding;
+struct carrier;
 
 /* Empty tables; keeps @conf's director section. @queues: how many the rules fan out to. Probes what
  * nf_tables can do. NULL with @err. */
@@ -71,6 +72,9 @@ enum queue_method director_queue_method(const struct director *director);
 
 /* What was found of nf_tables at start. */
 const struct rules_caps *director_caps(const struct director *director);
+
+/* What the kernel carries. */
+struct carrier *director_carrier(const struct director *director);
 
 /* What workers decide by: settings and the like. */
 struct deciding *director_deciding(const struct director *director);

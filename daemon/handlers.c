@@ -7,6 +7,7 @@
  * still queued pass on) and the client is told so; the next change tries again. Control thread.
  */
 #include "daemon/handlers.h"
+#include "daemon/carrier.h"
 #include "ctl/reader.h"
 #include "daemon/ending.h"
 #include "daemon/explanation.h"
@@ -243,6 +244,7 @@ static int zero_handle(const struct handling *handling, const struct params *par
 {
 	struct service *svc;
 
+	carrier_count(director_carrier(handling->director));
 	if (params->has_service) {
 		svc = find(handling, &params->service.key);
 		return svc ? service_zero(svc, NULL) : refuse(answer, -ESRCH, "no such service");
@@ -260,6 +262,8 @@ static int services_handle(const struct handling *handling, const struct params 
 
 	if (key && !find(handling, key))
 		return refuse(answer, -ESRCH, "no such service");
+	if (params->counters)
+		carrier_count(director_carrier(handling->director));
 	answer->listing = listing_services(handling->director, key, params->counters);
 	return answer->listing ? 0 : refuse(answer, -ENOMEM, "no memory for the listing");
 }

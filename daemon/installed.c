@@ -5,6 +5,7 @@
  * Control thread.
  */
 #include "daemon/installed.h"
+#include "daemon/carrier.h"
 #include "daemon/wanted.h"
 
 #include <errno.h>
@@ -31,6 +32,8 @@ struct installed *installed_new(const struct director_conf *conf, const struct r
 		.seed = seed,
 		.tproxy = caps->tproxy,
 		.dup = caps->dup,
+		.carries = caps->carries,
+		.copies = conf->first_queue,
 		.locals = conf->locals.items,
 		.locals_len = conf->locals.len,
 	};
@@ -45,9 +48,22 @@ void installed_free(struct installed *installed)
 	free(installed);
 }
 
+static struct rules_service service_of(const struct service *svc)
+{
+	const uint32_t flags = atomic_load_explicit(&svc->flags, memory_order_relaxed);
+
+	return (struct rules_service){.key = svc->key,
+				      .matches = svc->matches,
+				      .matches_len = svc->matches_len,
+				      .carried = svc->carried,
+				      .sticky = flags & SERVICE_PERSISTENT};
+}
+
 static int want_service(struct service *svc, void *data)
 {
-	wanted_service(data, &svc->key, svc->matches, svc->matches_len);
+	const struct rules_service service = service_of(svc);
+
+	wanted_service(data, &service);
 	return 0;
 }
 
@@ -59,31 +75,37 @@ static int want_service(struct service *svc, void *data)
 static void want_server(const struct dest *dest, void *data)
 {
 	const struct service *svc = atomic_load_explicit(&dest->svc, memory_order_relaxed);
+	struct rules_service service = {.key = dest->vs, .carried = dest_carried(dest)};
 
-	if (!svc && atomic_load_explicit(&dest->refs, memory_order_relaxed) > 1)
-		wanted_service(data, &dest->vs, NULL, 0);
-	if (!dest->answers)
-		return;
-	wanted_server(data, &dest->vs, svc ? svc->matches : NULL, svc ? svc->matches_len : 0,
-		      dest->af, &dest->addr, dest->port);
+	if (svc)
+		service = service_of(svc);
+	else if (atomic_load_explicit(&dest->refs, memory_order_relaxed) > 1)
+		wanted_service(data, &service);
+	if (dest->answers)
+		wanted_server(data, &service, dest->af, &dest->addr, dest->port);
 }
 
 static struct ruleset *ruleset_wanted(const struct installed *installed,
-				      const struct services *services, struct error *err)
+				      const struct services *services, struct carrier *carrier,
+				      struct error *err)
 {
+	struct rules_input params = installed->params;
 	struct wanted wanted = {0};
+
+	if (carrier_plan(carrier, &params.carried, &params.carried_len))
+		wanted.no_memory = true;
 
 	rcu_read_lock();
 	services_each(services, want_service, &wanted);
 	rcu_read_unlock();
 	services_each_dest(services, want_server, &wanted);
-	return wanted_ruleset(&wanted, &installed->params, err);
+	return wanted_ruleset(&wanted, &params, err);
 }
 
 int installed_update(struct installed *installed, const struct services *services,
-		     struct error *err)
+		     struct carrier *carrier, struct error *err)
 {
-	struct ruleset *ruleset = ruleset_wanted(installed, services, err);
+	struct ruleset *ruleset = ruleset_wanted(installed, services, carrier, err);
 	int ret = -ENOENT;
 
 	if (!ruleset)
@@ -98,6 +120,7 @@ int installed_update(struct installed *installed, const struct services *service
 	}
 	ruleset_free(installed->ruleset);
 	installed->ruleset = ruleset;
+	carrier_settle(carrier);
 	return 0;
 }
 

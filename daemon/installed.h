@@ -6,6 +6,8 @@
 #include "lvs/service.h"
 #include "rules/ruleset.h"
 
+struct carrier;
+
 /* The rules that are in the kernel. Control thread. */
 struct installed;
 
@@ -16,10 +18,10 @@ struct installed *installed_new(const struct director_conf *conf, const struct r
 /* Forgets, but leaves the kernel as it is. */
 void installed_free(struct installed *installed);
 
-/* Makes the rules that @services want, and sends the kernel the difference. If somebody flushed our
- * tables (nft flush ruleset), they are made again. */
+/* Makes the rules that @services want, with what @carrier plans, and sends the kernel the
+ * difference. If somebody flushed our tables (nft flush ruleset), they are made again. */
 int installed_update(struct installed *installed, const struct services *services,
-		     struct error *err);
+		     struct carrier *carrier, struct error *err);
 
 /* Takes them out of the kernel. */
 void installed_withdraw(struct installed *installed);

@@ -6,6 +6,7 @@
  * drain's deadline in slices of the control thread; a lock gives both the same outbox in turns.
  */
 #include "daemon/killer.h"
+#include "daemon/carrier.h"
 #include "daemon/routes.h"
 #include "lvs/forward.h"
 #include "lvs/reset.h"
@@ -98,6 +99,7 @@ static bool end(struct killer *killer, struct conn *conn, enum ending how)
 	}
 	if (!conn_kill(d->conns, conn, d->now))
 		return false;
+	carrier_drop(director_carrier(killer->director), conn);
 	reset_ends(d, conn);
 	if (killer->outbox.len + 2 > OUTBOX_MAX)
 		flush(killer);

@@ -5,6 +5,8 @@
  * exist, the rules leave before the workers do. The main thread then is the control thread and runs
  * the event loop.
  */
+#include "daemon/carrier.h"
+#include "daemon/observer.h"
 #include "daemon/owner.h"
 #include "daemon/routes.h"
 #include "daemon/server.h"
@@ -39,6 +41,7 @@ struct nfvsd {
 	struct director *director;
 	struct sender *sender; /* these two until the killer owns them */
 	struct router *router;
+	struct observer *observer; /* NULL: there are no copies to be had */
 	struct killer *killer;
 	struct drains *drains;
 	struct upkeep upkeep;
@@ -168,8 +171,8 @@ static json_t *on_status(void *data)
 {
 	struct nfvsd *nfvsd = data;
 
-	return status_json(nfvsd->director, nfvsd->workers, nfvsd->drains, nfvsd->killer,
-			   nfvsd->started);
+	return status_json(nfvsd->director, nfvsd->workers, nfvsd->observer, nfvsd->drains,
+			   nfvsd->killer, nfvsd->started);
 }
 
 static void signal_watch(struct nfvsd *nfvsd, uv_signal_t *handle, uv_signal_cb callback,
@@ -239,6 +242,7 @@ static int server_start(struct nfvsd *nfvsd, struct error *err)
 static int nfvsd_start(struct nfvsd *nfvsd, struct error *err)
 {
 	struct director_conf *conf = &nfvsd->conf->director;
+	struct error missing = {""};
 	int ret = privilege_check(err);
 
 	if (ret)
@@ -252,10 +256,15 @@ static int nfvsd_start(struct nfvsd *nfvsd, struct error *err)
 	ret = sender_start(nfvsd, conf, err);
 	if (ret)
 		return ret;
+	/* Without it the daemon carries everything itself. */
+	if (conf->rules_managed && observer_open(&nfvsd->observer, conf->first_queue, &missing))
+		log_warn("%s: nfvsd carries all packets itself", missing.text);
 	privilege_drop();
 	nfvsd->director = director_new(conf, workers_count(nfvsd->workers), err);
 	if (!nfvsd->director)
 		return -ENOMEM;
+	if (!nfvsd->observer)
+		carrier_forgo(director_carrier(nfvsd->director));
 	nfvsd->upkeep = (struct upkeep){.director = nfvsd->director};
 	ret = killer_start(nfvsd, err);
 	if (ret)
@@ -265,6 +274,8 @@ static int nfvsd_start(struct nfvsd *nfvsd, struct error *err)
 		return ret;
 	nfvsd->conf = NULL;
 	ret = workers_start(nfvsd->workers, nfvsd->director, err);
+	if (!ret && nfvsd->observer)
+		ret = observer_start(nfvsd->observer, nfvsd->director, err);
 	if (ret)
 		return ret;
 	ret = director_commit(nfvsd->director, err);
@@ -308,6 +319,7 @@ static void nfvsd_stop(struct nfvsd *nfvsd)
 	if (nfvsd->director)
 		director_withdraw(nfvsd->director);
 	workers_close(nfvsd->workers);
+	observer_close(nfvsd->observer);
 	loop_close(nfvsd);
 	drains_free(nfvsd->drains);
 	killer_free(nfvsd->killer);

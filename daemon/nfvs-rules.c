@@ -5,8 +5,11 @@
  * privilege. One thread.
  */
 #include "conf/conf.h"
+#include "conf/datapath.h"
+#include "daemon/numbers.h"
 #include "daemon/wanted.h"
 #include "lvs/forward.h"
+#include "lvs/verdict.h"
 #include "daemon/worker.h"
 
 #include <getopt.h>
@@ -52,11 +55,68 @@ static const char *options_parse(int argc, char **argv)
 	return conf;
 }
 
+/* What is told the rules of a file's services. */
+struct listed {
+	const struct director_conf *director;
+	struct wanted wanted;
+	struct rules_carried *carried;
+	char (*labels)[NUMBER_LABEL_MAX];
+	size_t carried_len;
+};
+
+/* Numbers in the order of the file: nfvsd gives the same to a configuration that it starts with. */
+static void list_carried(struct listed *listed, const struct rules_service *service,
+			 const struct service_conf *conf)
+{
+	for (size_t i = 0; i < conf->servers_len; i++) {
+		const struct dest_spec *server = &conf->servers[i];
+		char *label = listed->labels[listed->carried_len];
+		struct rules_carried *carried = &listed->carried[listed->carried_len++];
+
+		number_label(label, &conf->spec.key, server->af, &server->addr, server->port);
+		*carried = (struct rules_carried){
+			.mark = mark_carried(listed->director->mark_mask,
+					     (uint32_t)listed->carried_len),
+			.af = server->af,
+			.addr = server->addr,
+			.port = service_keeps_port(conf->spec.flags, &conf->spec.key)
+					? 0
+					: server->port,
+			.service = &service->key,
+			.weight = (uint32_t)server->weight,
+			.label = label,
+		};
+	}
+}
+
+static void list_service(struct listed *listed, struct rules_service *service,
+			 const struct service_conf *conf)
+{
+	const struct service_spec *spec = &conf->spec;
+	struct datapath_case which = datapath_case(spec, listed->director->datapath);
+
+	for (size_t i = 0; i < conf->servers_len; i++)
+		which.methods |= 1u << conf->servers[i].method;
+	which.managed = listed->director->rules_managed;
+	*service = (struct rules_service){.key = spec->key,
+					  .matches = spec->matches,
+					  .matches_len = spec->matches_len,
+					  .carried = !datapath_obstacle(&which),
+					  .sticky = spec->flags & SERVICE_PERSISTENT};
+	wanted_service(&listed->wanted, service);
+	for (size_t i = 0; i < conf->servers_len; i++)
+		if (forward_find(conf->servers[i].method)->answers)
+			wanted_server(&listed->wanted, service, conf->servers[i].af,
+				      &conf->servers[i].addr, conf->servers[i].port);
+	if (service->carried)
+		list_carried(listed, service, conf);
+}
+
 static struct ruleset *conf_ruleset(const struct conf *conf, struct error *err)
 {
 	const struct director_conf *director = &conf->director;
 	unsigned int workers = director->workers ? director->workers : workers_default();
-	const struct rules_input params = {
+	struct rules_input params = {
 		.table = director->table,
 		.method = QUEUE_NATIVE,
 		.first_queue = director->first_queue,
@@ -65,23 +125,31 @@ static struct ruleset *conf_ruleset(const struct conf *conf, struct error *err)
 		.seed = SEED,
 		.tproxy = true,
 		.dup = true,
+		.carries = true,
+		.copies = director->first_queue,
 		.locals = director->locals.items,
 		.locals_len = director->locals.len,
 	};
-	struct wanted wanted = {0};
+	struct listed listed = {.director = director};
+	struct rules_service *services = calloc(conf->services_len + 1, sizeof(*services));
+	struct ruleset *ruleset;
+	size_t servers = 1;
 
-	for (size_t i = 0; i < conf->services_len; i++) {
-		const struct service_conf *service = &conf->services[i];
-		const struct service_spec *spec = &service->spec;
-
-		wanted_service(&wanted, &spec->key, spec->matches, spec->matches_len);
-		for (size_t k = 0; k < service->servers_len; k++)
-			if (forward_find(service->servers[k].method)->answers)
-				wanted_server(&wanted, &spec->key, spec->matches, spec->matches_len,
-					      service->servers[k].af, &service->servers[k].addr,
-					      service->servers[k].port);
-	}
-	return wanted_ruleset(&wanted, &params, err);
+	for (size_t i = 0; i < conf->services_len; i++)
+		servers += conf->services[i].servers_len;
+	listed.carried = calloc(servers, sizeof(*listed.carried));
+	listed.labels = calloc(servers, sizeof(*listed.labels));
+	if (!services || !listed.carried || !listed.labels)
+		listed.wanted.no_memory = true;
+	for (size_t i = 0; !listed.wanted.no_memory && i < conf->services_len; i++)
+		list_service(&listed, &services[i], &conf->services[i]);
+	params.carried = listed.carried;
+	params.carried_len = listed.carried_len;
+	ruleset = wanted_ruleset(&listed.wanted, &params, err);
+	free(listed.labels);
+	free(listed.carried);
+	free(services);
+	return ruleset;
 }
 
 int main(int argc, char **argv)

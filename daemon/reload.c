@@ -104,7 +104,7 @@ static const void *index_find(const void *index, size_t len, const void *item,
 static bool service_same(const struct service_spec *a, const struct service_spec *b)
 {
 	if (a->flags != b->flags || a->timeout != b->timeout || a->netmask != b->netmask ||
-	    a->limit != b->limit || a->slow_start != b->slow_start ||
+	    a->limit != b->limit || a->slow_start != b->slow_start || a->datapath != b->datapath ||
 	    a->matches_len != b->matches_len || strcmp(a->name, b->name) ||
 	    memcmp(&a->timeouts, &b->timeouts, sizeof(a->timeouts)) ||
 	    strcmp(a->scheduler, b->scheduler))

@@ -4,6 +4,7 @@
  * while the workers go on writing them, so sums may be a few packets apart. Control thread.
  */
 #include "daemon/status.h"
+#include "daemon/carrier.h"
 #include "daemon/queue.h"
 #include "sched/schedulers.h"
 
@@ -138,8 +139,44 @@ static json_t *local_addresses(const struct local_addresses *locals)
 	return rows;
 }
 
+/* One service that the kernel does not carry, and why. */
+static int datapath_service(struct service *svc, void *data)
+{
+	char key[SERVICE_KEY_STRLEN];
+
+	if (!svc->carried)
+		json_array_append_new(
+			data, json_pack("{s:s, s:s}", "service", service_key_format(key, &svc->key),
+					"because", svc->packet_reason ? svc->packet_reason : ""));
+	return 0;
+}
+
+static int count_carried(struct service *svc, void *data)
+{
+	*(json_int_t *)data += svc->carried;
+	return 0;
+}
+
+/* How many services the kernel carries, and why not the others; what was seen by copies. */
+static json_t *datapaths(const struct director *director, const struct observer *observer)
+{
+	const struct observer_stats *stats = observer ? observer_stats(observer) : NULL;
+	json_t *packet = json_array();
+	json_int_t flow = 0;
+
+	rcu_read_lock();
+	services_each(director_services(director), count_carried, &flow);
+	services_each(director_services(director), datapath_service, packet);
+	rcu_read_unlock();
+	return json_pack("{s:I, s:o, s:I, s:I, s:I}", "flow", flow, "packet", packet, "copies",
+			 stats ? value(&stats->copies) : 0, "copies_lost",
+			 stats ? value(&stats->lost) : 0, "taken_over",
+			 (json_int_t)carrier_restored(director_carrier(director)));
+}
+
 json_t *status_json(const struct director *director, const struct workers *workers,
-		    const struct drains *drains, const struct killer *killer, uint64_t started)
+		    const struct observer *observer, const struct drains *drains,
+		    const struct killer *killer, uint64_t started)
 {
 	const struct director_conf *conf = director_conf(director);
 	struct tally tally = {0};
@@ -147,13 +184,14 @@ json_t *status_json(const struct director *director, const struct workers *worke
 	rcu_read_lock();
 	services_each(director_services(director), tally_service, &tally);
 	rcu_read_unlock();
-	return json_pack("{s:s, s:i, s:I, s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
+	return json_pack("{s:s, s:i, s:I, s:o, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
 			 "s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
 			 "version", NFVS_VERSION, "pid", (int)getpid(), "uptime",
-			 (json_int_t)((director_now() - started) / 1000), "datapath", "packet",
-			 "schedulers", scheduler_names(), "kernel", kernel(director), "table",
-			 conf->table, "rules", conf->rules_managed ? "managed" : "external",
-			 "system", conf->system_managed ? "manage" : "check", "services",
+			 (json_int_t)((director_now() - started) / 1000), "datapath",
+			 datapaths(director, observer), "schedulers", scheduler_names(), "kernel",
+			 kernel(director), "table", conf->table, "rules",
+			 conf->rules_managed ? "managed" : "external", "system",
+			 conf->system_managed ? "manage" : "check", "services",
 			 tally.file + tally.runtime, "services_file", tally.file,
 			 "services_runtime", tally.runtime, "servers", tally.servers, "connections",
 			 (json_int_t)conns_count(director_conns(director)), "namespace",

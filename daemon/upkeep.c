@@ -5,6 +5,7 @@
  * something ends a little later. main.c's timer calls it.
  */
 #include "daemon/upkeep.h"
+#include "daemon/carrier.h"
 #include "daemon/deciding.h"
 #include "daemon/system.h"
 
@@ -48,6 +49,7 @@ void upkeep_tick(struct upkeep *upkeep)
 	for (unsigned int round = 0; round < UPKEEP_PORTIONS; round++)
 		if (!conns_expire(director_conns(director), now, UPKEEP_PORTION))
 			break;
+	carrier_tick(director_carrier(director), now);
 	upkeep_estimate(upkeep, now);
 	services_rise(director_services(director), now);
 	guard_tick(&upkeep->guard, director, now);

@@ -15,19 +15,17 @@
 #define FTP_DATA_PORT 20
 #define UNPRIVILEGED  1024
 
-void wanted_service(struct wanted *wanted, const struct service_key *key,
-		    const struct match *matches, size_t matches_len)
+void wanted_service(struct wanted *wanted, const struct rules_service *service)
 {
 	if (!array_grow(&wanted->services, wanted->services_len, &wanted->services_max,
 			sizeof(*wanted->services))) {
 		wanted->no_memory = true;
 		return;
 	}
-	wanted->services[wanted->services_len++] =
-		(struct rules_service){.key = *key, .matches = matches, .matches_len = matches_len};
+	wanted->services[wanted->services_len++] = *service;
 }
 
-static void add_ports(struct wanted *wanted, uint8_t af, const union addr *addr, uint8_t protocol,
+static void add_ports(struct wanted *wanted, const struct rules_server *server, uint8_t protocol,
 		      uint16_t first, uint16_t last)
 {
 	if (!array_grow(&wanted->servers, wanted->servers_len, &wanted->servers_max,
@@ -35,44 +33,49 @@ static void add_ports(struct wanted *wanted, uint8_t af, const union addr *addr,
 		wanted->no_memory = true;
 		return;
 	}
-	wanted->servers[wanted->servers_len++] = (struct rules_server){
-		.af = af, .protocol = protocol, .first = first, .last = last, .addr = *addr};
+	wanted->servers[wanted->servers_len] = *server;
+	wanted->servers[wanted->servers_len].protocol = protocol;
+	wanted->servers[wanted->servers_len].first = first;
+	wanted->servers[wanted->servers_len++].last = last;
 }
 
 /* A persistent fwmark service keeps a packet's port, another sends it to the server's. */
-static void add_group_ports(struct wanted *wanted, const struct match *matches, size_t len,
-			    uint8_t af, const union addr *addr, uint16_t port)
+static void add_group_ports(struct wanted *wanted, const struct rules_service *service,
+			    const struct rules_server *server, uint16_t port)
 {
-	if (!len) {
-		add_ports(wanted, af, addr, 0, 0, UINT16_MAX);
+	if (!service->matches_len) {
+		add_ports(wanted, server, 0, 0, UINT16_MAX);
 		return;
 	}
-	for (size_t i = 0; i < len; i++) {
-		add_ports(wanted, af, addr, matches[i].protocol, matches[i].first, matches[i].last);
+	for (size_t i = 0; i < service->matches_len; i++) {
+		const struct match *match = &service->matches[i];
+
+		add_ports(wanted, server, match->protocol, match->first, match->last);
 		if (port)
-			add_ports(wanted, af, addr, matches[i].protocol, port, port);
+			add_ports(wanted, server, match->protocol, port, port);
 	}
 }
 
-void wanted_server(struct wanted *wanted, const struct service_key *key,
-		   const struct match *matches, size_t matches_len, uint8_t af,
+void wanted_server(struct wanted *wanted, const struct rules_service *service, uint8_t af,
 		   const union addr *addr, __be16 port)
 {
+	const struct rules_server server = {.af = af, .addr = *addr, .carried = service->carried};
+	const struct service_key *key = &service->key;
 	uint16_t from = ntohs(port ? port : key->port);
 
 	if (key->fwmark) {
-		add_group_ports(wanted, matches, matches_len, af, addr, ntohs(port));
+		add_group_ports(wanted, service, &server, ntohs(port));
 		return;
 	}
 	if (!key->port) {
-		add_ports(wanted, af, addr, key->protocol, 0, UINT16_MAX);
+		add_ports(wanted, &server, key->protocol, 0, UINT16_MAX);
 		return;
 	}
-	add_ports(wanted, af, addr, key->protocol, from, from);
+	add_ports(wanted, &server, key->protocol, from, from);
 	if (key->port != htons(FTP_PORT) || key->protocol != IPPROTO_TCP)
 		return;
-	add_ports(wanted, af, addr, key->protocol, FTP_DATA_PORT, FTP_DATA_PORT);
-	add_ports(wanted, af, addr, key->protocol, UNPRIVILEGED, UINT16_MAX);
+	add_ports(wanted, &server, key->protocol, FTP_DATA_PORT, FTP_DATA_PORT);
+	add_ports(wanted, &server, key->protocol, UNPRIVILEGED, UINT16_MAX);
 }
 
 struct ruleset *wanted_ruleset(struct wanted *wanted, const struct rules_input *params,

@@ -14,13 +14,12 @@ struct wanted {
 	bool no_memory;
 };
 
-void wanted_service(struct wanted *wanted, const struct service_key *key,
-		    const struct match *matches, size_t matches_len);
+/* @service is copied; its key and matches stay the caller's. */
+void wanted_service(struct wanted *wanted, const struct rules_service *service);
 
-/* A server of the service @key; the ports that it answers from follow from both. @matches: of the
- * service; none if it is a fwmark service whose marks somebody else sets, or is gone. */
-void wanted_server(struct wanted *wanted, const struct service_key *key,
-		   const struct match *matches, size_t matches_len, uint8_t af,
+/* A server of @service; the ports that it answers from follow from both. No matches: it is a fwmark
+ * service whose marks somebody else sets, or is gone. */
+void wanted_server(struct wanted *wanted, const struct rules_service *service, uint8_t af,
 		   const union addr *addr, __be16 port);
 
 /* The ruleset of all that was collected, with the other values of @params. Empties @wanted. The

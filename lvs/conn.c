@@ -65,7 +65,9 @@ static struct conn *conn_new(struct conns *conns, const struct flow *flow, struc
 	if (!conn)
 		return NULL;
 	conn->dest = dest;
-	conn->method = (uint8_t)forward->method;
+	conn->method = (uint8_t)forward->method & 0x7f;
+	conn->carried = forward->method == FORWARD_NAT &&
+			!(flags & (CONN_TEMPLATE | CONN_ONEPACKET)) && dest_carried(dest);
 	conn->af = flow->af;
 	conn->protocol = flow->protocol;
 	conn_set_addr(conn, 0, &flow->saddr);
@@ -196,7 +198,14 @@ void conn_set_timeout(struct conns *conns, struct conn *conn, uint32_t timeout, 
 		wheel_add(conns_wheel(conns), &conn->timer, now + timeout);
 }
 
-void conn_release(struct conn *conn)
+void conn_reclaim(struct conn *conn)
+{
+	RCU_LEFT(conn);
+	call_rcu(&conn->rcu, conn_free);
+}
+
+/* No longer counted. */
+static void conn_uncount(struct conn *conn)
 {
 	uint8_t flags = atomic_load_explicit(&conn->flags, memory_order_relaxed);
 	struct conn *control = conn->control;
@@ -204,8 +213,13 @@ void conn_release(struct conn *conn)
 	if (control)
 		atomic_fetch_sub_explicit(&control->controls, 1, memory_order_relaxed);
 	dest_unbind(conn->dest, flags & CONN_TEMPLATE, !(flags & CONN_INACTIVE));
-	RCU_LEFT(conn);
-	call_rcu(&conn->rcu, conn_free);
+}
+
+void conn_release(struct conns *conns, struct conn *conn)
+{
+	conn_uncount(conn);
+	if (!carried_leave(conns, conn))
+		conn_reclaim(conn);
 }
 
 bool conn_retire(struct conns *conns, struct conn *conn)
@@ -235,7 +249,7 @@ bool conn_retire(struct conns *conns, struct conn *conn)
 void conn_expire(struct conns *conns, struct conn *conn)
 {
 	if (conn_retire(conns, conn))
-		conn_release(conn);
+		conn_release(conns, conn);
 }
 
 void conn_invalidate(struct conns *conns, struct conn *conn)
@@ -251,11 +265,16 @@ void conn_invalidate(struct conns *conns, struct conn *conn)
 	conn_unlock(conn);
 }
 
-/* The wheel brought @conn up: ends it, or files it for its real time. True if it ended. */
-static bool conn_due(struct conns *conns, struct conn *conn, uint64_t now)
+/* The wheel brought @conn up: ends it, or files it for its real time. */
+static void conn_due(struct conns *conns, struct conn *conn, uint64_t now)
 {
 	bool due = atomic_load_explicit(&conn->expires, memory_order_relaxed) <= now;
+	uint32_t left = due ? carried_left(conns, conn) : 0;
 
+	if (left) {
+		atomic_store_explicit(&conn->expires, now + left, memory_order_relaxed);
+		due = false;
+	}
 	conn_lock(conn);
 	if (due && conn_controls(conn)) {
 		conn_set_timeout(conns, conn, CONTROL_TIMEOUT_MS, now);
@@ -266,9 +285,10 @@ static bool conn_due(struct conns *conns, struct conn *conn, uint64_t now)
 			  atomic_load_explicit(&conn->expires, memory_order_relaxed));
 	}
 	conn_unlock(conn);
-	if (due)
-		conn_expire(conns, conn);
-	return due;
+	if (due && conn_retire(conns, conn)) {
+		conn_uncount(conn);
+		conn_reclaim(conn);
+	}
 }
 
 bool conns_expire(struct conns *conns, uint64_t now, unsigned int budget)

@@ -9,6 +9,7 @@
 #include "lvs/wheel.h"
 
 #include <string.h>
+#include <urcu/lfstack.h>
 
 struct forward;
 struct proto;
@@ -49,12 +50,16 @@ struct conn {
 	_Atomic uint8_t flags; /* CONN_*; changed under lock */
 	_Atomic uint8_t state; /* of its proto; changed under lock */
 	atomic_flag lock;      /* short: one state change */
-	uint8_t method;	       /* the server's when the connection was made: conn_method() */
+	/* Constant: how the server was reached when the connection was made, see conn_method(), and
+	 * whether the kernel carries it as long as it can, see dest_carried(). */
+	uint8_t method : 7, carried : 1;
 	/* second cache line */
 	struct conn *control; /* the template that made the choice, or NULL; one reference */
 	union {
 		struct wheel_entry timer;
-		struct rcu_head rcu; /* once it is dead, and so in no wheel */
+		/* once it is dead, and so in no wheel */
+		struct rcu_head rcu;
+		struct cds_lfs_node left; /* before that, if the kernel has to forget it */
 	};
 	uint32_t born; /* s, the clock of expires */
 	union {
@@ -76,7 +81,7 @@ struct conn {
 /* What a packet touches in an IPv4 connection are two cache lines, side by side. With the buckets
  * of two hashes, about 16 bytes each, even one of IPv6 stays below 192 bytes. */
 #define CONN_SIZE4 128u
-_Static_assert(offsetof(struct conn, method) == 63, "the first cache line has changed");
+_Static_assert(offsetof(struct conn, control) == 64, "the first cache line has changed");
 _Static_assert(offsetof(struct conn, addrs) + 3 * 4 <= CONN_SIZE4, "IPv4 takes too much memory");
 #define CONN_SIZE6	 (offsetof(struct conn, addrs) + 2 * sizeof(union addr))
 #define CONN_SIZE6_LOCAL (CONN_SIZE6 + sizeof(union addr *))
@@ -122,6 +127,12 @@ static inline uint32_t conn_controls(const struct conn *conn)
 	bool template = atomic_load_explicit(&conn->flags, memory_order_relaxed) & CONN_TEMPLATE;
 
 	return template ? atomic_load_explicit(&conn->controls, memory_order_relaxed) : 0;
+}
+
+/* The mark by which the kernel carries it now; 0: its packets go through the daemon. */
+static inline uint32_t conn_carried(const struct conn *conn)
+{
+	return conn->carried ? dest_carried(conn->dest) : 0;
 }
 
 /* How its packets are forwarded. */
@@ -178,7 +189,20 @@ void conn_expire(struct conns *conns, struct conn *conn);
 
 /* The same in two steps. Out of the table; false if it does not end. Then, on true, uncounted. */
 bool conn_retire(struct conns *conns, struct conn *conn);
-void conn_release(struct conn *conn);
+void conn_release(struct conns *conns, struct conn *conn);
+
+/*
+ * Who knows what the kernel carries. When such a connection is due, @keep says for how many ms more
+ * it lives, because packets of it came by since the daemon saw one; 0: it ends, and the kernel has
+ * forgotten it. Called under RCU, by conns_expire(). Before any worker runs.
+ */
+void conns_set_keeper(struct conns *conns, uint32_t (*keep)(const struct conn *conn, void *data),
+		      void *data);
+
+/* Calls @forget for each connection that ended otherwise, and that the kernel may still carry; then
+ * it is freed. Control thread, not under RCU. */
+void conns_forget(struct conns *conns, void (*forget)(const struct conn *conn, void *data),
+		  void *data);
 
 /* Makes a template unfindable; it ends with the last connection it controls. Any thread, RCU. */
 void conn_invalidate(struct conns *conns, struct conn *conn);

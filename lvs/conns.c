@@ -44,6 +44,7 @@ struct conns {
 	pthread_t resizer;
 	bool resizer_runs;
 	_Atomic bool resized; /* it is about to end */
+	struct carried carried;
 	/* all workers */
 	_Alignas(64) _Atomic uint64_t count;
 	_Atomic uint64_t local_next; /* number of the local endpoint to try first */
@@ -194,6 +195,7 @@ struct conns *conns_new(uint64_t seed, uint64_t now)
 	memset(conns, 0, sizeof(*conns));
 	XXH3_generateSecret(conns->secret, sizeof(conns->secret), &seed, sizeof(seed));
 	conns->buckets = BUCKETS_MIN;
+	cds_lfs_init(&conns->carried.left);
 	conns->in = table_new();
 	conns->out = table_new();
 	conns->wheel = wheel_new(now);
@@ -224,6 +226,7 @@ void conns_free(struct conns *conns)
 			conn_expire(conns, conn);
 		rcu_read_unlock();
 	}
+	conns_forget(conns, NULL, NULL);
 	rcu_barrier(); /* for all to be back in their slabs */
 	conns_destroy(conns);
 }
@@ -379,6 +382,11 @@ void conns_leave(struct conns *conns, struct conn *conn)
 {
 	slab_hide(conn);
 	atomic_fetch_sub_explicit(&conns->count, 1, memory_order_relaxed);
+}
+
+struct carried *conns_carried(struct conns *conns)
+{
+	return &conns->carried;
 }
 
 struct wheel *conns_wheel(const struct conns *conns)

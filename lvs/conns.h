@@ -32,6 +32,24 @@ void conns_leave_out(struct conns *conns, struct conn *conn);
 void conns_leave_in(struct conns *conns, struct conn *conn);
 void conns_leave(struct conns *conns, struct conn *conn);
 
+/* What carried.c keeps for the connections that the kernel carries. */
+struct carried {
+	struct cds_lfs_stack left;			       /* ended here, perhaps not there */
+	uint32_t (*keep)(const struct conn *conn, void *data); /* or NULL: nobody knows */
+	void *data;
+};
+
+struct carried *conns_carried(struct conns *conns);
+
+/* Of a carried connection that is due: ms that it has left, or 0. Control thread, RCU. */
+uint32_t carried_left(struct conns *conns, const struct conn *conn);
+
+/* Its memory may go, after a grace period. Any thread. */
+void conn_reclaim(struct conn *conn);
+
+/* Likewise, but first the kernel has to forget it: conns_forget(). True if that is so. */
+bool carried_leave(struct conns *conns, struct conn *conn);
+
 struct wheel *conns_wheel(const struct conns *conns);
 
 /* Begins to make the hashes as large as their contents want, if they are not; a thread of its own

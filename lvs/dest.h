@@ -33,6 +33,7 @@ struct dest {
 	uint8_t af;
 	/* changed by the control thread */
 	_Atomic uint8_t near_prefix;   /* length of the prefix of its network, if it is ours too */
+	_Atomic uint32_t carried;      /* see dest_carried() */
 	_Atomic(struct service *) svc; /* NULL in the trash; under RCU */
 	const struct forward *_Atomic forward;
 	_Atomic int32_t weight;	 /* see dest_weight() */
@@ -58,9 +59,10 @@ struct dest {
 	int64_t credit;		     /* the scheduler's, of wrr-smooth; service->lock */
 	int32_t last_weight; /* the last full_weight that was not 0, for mh; service->lock */
 	/* control thread */
-	bool answers;	/* has, or had, connections whose answers come back through here */
-	bool from_file; /* the configuration file asks for it */
-	bool backup;	/* see lvs/pool.c, as for all of these */
+	bool answers;	 /* has, or had, connections whose answers come back through here */
+	bool from_file;	 /* the configuration file asks for it */
+	uint32_t number; /* that stands for it in marks, see dest_carried(); 0: none */
+	bool backup;	 /* see lvs/pool.c, as for all of these */
 	bool own_slow_start;
 	uint32_t slow_start; /* seconds, if it has its own */
 	uint32_t rise;	     /* steps of its slow start taken; 0: it has its full weight */
@@ -78,6 +80,15 @@ struct dest {
 _Static_assert(offsetof(struct dest, total) == 64 &&
 		       offsetof(struct dest, traffic) + offsetof(struct traffic, turn) <= 128,
 	       "a packet touches more than two cache lines of its server");
+
+/*
+ * The mark that tells the kernel to carry a connection to it, in the bits of the packet mark that
+ * nfvs owns (lvs/verdict.h); 0: its packets go through the daemon. Any thread.
+ */
+static inline uint32_t dest_carried(const struct dest *dest)
+{
+	return atomic_load_explicit(&dest->carried, memory_order_relaxed);
+}
 
 /* Over a threshold, or at its limit: nothing new. */
 static inline bool dest_overloaded(const struct dest *dest)

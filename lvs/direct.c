@@ -56,10 +56,24 @@ static void conn_used(struct direct *d, struct conn *conn)
 		conn_expire(d->conns, conn);
 }
 
+/* The kernel sends it on, and what comes after it, and counts: it is told to which server. */
+static struct verdict conn_carry(struct direct *d, struct conn *conn, const struct pkt *pkt,
+				 uint32_t mark)
+{
+	conn_track(d, conn, pkt);
+	conn_sequence(conn, pkt);
+	return (struct verdict){.action = VERDICT_ACCEPT,
+				.set_mark = true,
+				.mark = (pkt->mark & ~d->mark_mask) | mark};
+}
+
 static struct verdict conn_forward(struct direct *d, struct conn *conn, struct pkt *pkt)
 {
+	uint32_t mark = pkt->dir == PKT_IN ? conn_carried(conn) : 0;
 	struct verdict verdict;
 
+	if (mark)
+		return conn_carry(d, conn, pkt, mark);
 	if (pkt->gso && conn_method(conn)->cut)
 		return (struct verdict){.action = VERDICT_SEGMENT};
 	conn_account(conn, pkt);
@@ -239,7 +253,7 @@ static struct verdict direct_anew(struct direct *d, struct conn *old, struct pkt
 	struct verdict verdict = direct_new(d, pkt);
 
 	if (ended)
-		conn_release(old);
+		conn_release(d->conns, old);
 	return verdict;
 }
 
@@ -296,6 +310,25 @@ struct verdict direct_decide(struct direct *d, struct pkt *pkt, const struct sig
 	if (conn_orphaned(conn, pkt))
 		return verdict_drop(d, REASON_SERVER_GONE);
 	return conn_forward(d, conn, pkt);
+}
+
+void direct_observe(struct direct *d, struct pkt *pkt)
+{
+	struct conn *conn;
+
+	pkt->copied = true;
+	if (pkt_parse(pkt) || !proto_find(pkt->flow.protocol))
+		return;
+	pkt->dir = PKT_IN;
+	conn = conn_find(d->conns, &pkt->flow, PKT_IN);
+	if (!conn) {
+		pkt->dir = PKT_OUT;
+		conn = conn_find(d->conns, &pkt->flow, PKT_OUT);
+	}
+	if (!conn || !conn->carried || conn_killed(conn) || conn_orphaned(conn, pkt))
+		return;
+	conn_track(d, conn, pkt);
+	conn_sequence(conn, pkt);
 }
 
 struct verdict direct_packet(struct direct *d, struct pkt *pkt)

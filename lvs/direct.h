@@ -54,6 +54,10 @@ struct verdict direct_decide(struct direct *d, struct pkt *pkt, const struct sig
 /* All steps of a lone packet. */
 struct verdict direct_packet(struct direct *d, struct pkt *pkt);
 
+/* A copy of a packet that the kernel carried itself: its connection follows it. It may be cut, and
+ * late by some milliseconds. The observer's thread, under RCU; uses neither router nor outbox. */
+void direct_observe(struct direct *d, struct pkt *pkt);
+
 /* What becomes of a flow. */
 enum outcome {
 	OUTCOME_PASSED, /* not ours */

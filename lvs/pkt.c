@@ -23,6 +23,7 @@ struct cursor {
 	uint32_t at, end; /* at <= end, always */
 	bool whole;	  /* a whole packet; false: the head of one, in an ICMP error */
 	bool gso;
+	bool copied; /* a copy of a packet, which may be cut */
 };
 
 static bool skip(struct cursor *c, uint32_t len)
@@ -53,7 +54,7 @@ static enum reason trim(struct cursor *c, uint32_t before, uint32_t stated)
 	if (!c->whole || (!stated && c->gso))
 		return REASON_NONE;
 	if (before + stated > c->end)
-		return REASON_TRUNCATED;
+		return c->copied ? REASON_NONE : REASON_TRUNCATED;
 	if (before + stated < c->at)
 		return REASON_HEADER;
 	c->end = before + stated;
@@ -197,7 +198,7 @@ static enum reason udp_parse(struct cursor *c, struct pkt *pkt)
 		return REASON_TRUNCATED;
 	if (ntohs(udp.len) < sizeof(udp))
 		return REASON_HEADER;
-	if (!skip(c, ntohs(udp.len) - (uint32_t)sizeof(udp)))
+	if (!skip(c, ntohs(udp.len) - (uint32_t)sizeof(udp)) && !c->copied)
 		return REASON_TRUNCATED;
 	pkt->flow.sport = udp.source;
 	pkt->flow.dport = udp.dest;
@@ -302,7 +303,11 @@ static enum reason icmp_parse(struct cursor *c, struct pkt *pkt)
 
 enum reason pkt_parse(struct pkt *pkt)
 {
-	struct cursor c = {.data = pkt->data, .end = pkt->len, .whole = true, .gso = pkt->gso};
+	struct cursor c = {.data = pkt->data,
+			   .end = pkt->len,
+			   .whole = true,
+			   .gso = pkt->gso,
+			   .copied = pkt->copied};
 	enum reason reason = ip_parse(&c, &pkt->flow);
 
 	if (reason)

@@ -68,6 +68,7 @@ struct pkt {
 	bool csum_partial; /* the L4 checksum holds only the pseudo-header sum (CHECKSUM_PARTIAL);
 			    * of SCTP: nothing */
 	bool gso;	   /* a super-packet; the kernel cuts it later and sums each part anew */
+	bool copied;	   /* a copy, perhaps only of its head: lengths say more than is there */
 
 	struct flow flow; /* outer addresses; ports if TCP, UDP or SCTP */
 	uint32_t l4;	  /* offset of the transport header */

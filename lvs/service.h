@@ -43,6 +43,9 @@ struct service {
 	size_t matches_len;
 	bool from_file;
 	bool suspended;		   /* see service_suspend() */
+	enum datapath datapath;	   /* as asked for */
+	bool carried;		   /* the kernel carries its new connections */
+	const char *packet_reason; /* if not: why; static */
 	uint32_t slow_start;	   /* seconds, of servers without one of their own */
 	uint32_t rising;	   /* servers in their slow start */
 	uint64_t rise_due;	   /* ms: nothing changes before */

@@ -24,6 +24,15 @@ enum forward_method {
 	FORWARD_MAX
 };
 
+/* Who carries the packets of decided connections: the daemon (packet), or the kernel (flow), where
+ * it can. */
+enum datapath {
+	DATAPATH_UNSET, /* of a service: as the director has it */
+	DATAPATH_AUTO,	/* flow if that is possible */
+	DATAPATH_PACKET,
+	DATAPATH_FLOW
+};
+
 /* A service is known by its address or, if fwmark is not 0, by af and fwmark alone. */
 struct service_key {
 	uint8_t af;
@@ -68,6 +77,7 @@ struct service_spec {
 	size_t matches_len;
 	uint32_t limit;	     /* connections at most; 0: no limit */
 	uint32_t slow_start; /* seconds, of servers that do not say it themselves; 0: none */
+	enum datapath datapath;
 	struct timeouts_spec timeouts; /* of its connections; 0: as all have it */
 	uint32_t says;		       /* SAYS_LIMIT, SAYS_SLOW_START, SAYS_TIMEOUTS */
 };
@@ -100,6 +110,12 @@ bool service_key_equal(const struct service_key *a, const struct service_key *b)
 /* For messages: "tcp 10.0.0.1:80", "fwmark 7" or "fwmark 7 IPv6". Returns @buf. */
 #define SERVICE_KEY_STRLEN (ADDR_STRLEN + 16)
 const char *service_key_format(char buf[SERVICE_KEY_STRLEN], const struct service_key *key);
+
+/* Of a persistent service that spans ports each packet keeps its own: lvs/schedule.c. */
+static inline bool service_keeps_port(uint32_t flags, const struct service_key *key)
+{
+	return (flags & SERVICE_PERSISTENT) && !key->port;
+}
 
 /* The keyword of the configuration ("nat") and of ipvsadm's listing ("Masq"); static storage. */
 const char *forward_method_name(enum forward_method method);

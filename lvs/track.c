@@ -133,3 +133,22 @@ void conn_track(struct direct *d, struct conn *conn, const struct pkt *pkt)
 	}
 	conn_unlock(conn);
 }
+
+void conn_resume(const struct direct *d, struct conn *conn, uint8_t state, uint64_t idle)
+{
+	const struct proto *proto = proto_find(conn->protocol);
+	uint64_t timeout;
+	uint8_t flags;
+
+	conn_lock(conn);
+	flags = atomic_load_explicit(&conn->flags, memory_order_relaxed);
+	if (!(flags & CONN_DEAD)) {
+		flags = conn_settle(conn, proto, state, flags);
+		atomic_store_explicit(&conn->flags, flags, memory_order_relaxed);
+		atomic_store_explicit(&conn->state, state, memory_order_relaxed);
+		timeout = lifetime(d, conn, proto, state);
+		conn_set_timeout(d->conns, conn, (uint32_t)timeout,
+				 d->now - (idle < timeout ? idle : timeout));
+	}
+	conn_unlock(conn);
+}

@@ -12,4 +12,8 @@ void conn_account(const struct conn *conn, const struct pkt *pkt);
 /* Its state, its timer, whether its server counts it as active; and its template. */
 void conn_track(struct direct *d, struct conn *conn, const struct pkt *pkt);
 
+/* What the tables make of a carried connection in @state whose last packet was @idle ms ago, of
+ * which no packet was seen here. Whoever found it, under RCU. */
+void conn_resume(const struct direct *d, struct conn *conn, uint8_t state, uint64_t idle);
+
 #endif

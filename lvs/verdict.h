@@ -23,7 +23,8 @@ struct verdict {
 /*
  * What the daemon tells the rules after the queue, in the bits of the packet mark that nfvs owns.
  * All of them set: there is no server, refuse. All but the lowest: send the packet to its
- * destination as if this machine had made it, whatever its source address.
+ * destination as if this machine had made it, whatever its source address. Else, with the lowest
+ * clear: the number of a server, to which the kernel carries this connection.
  */
 static inline uint32_t mark_refuse(uint32_t mask)
 {
@@ -33,6 +34,36 @@ static inline uint32_t mark_refuse(uint32_t mask)
 static inline uint32_t mark_send(uint32_t mask)
 {
 	return mask & (mask - 1);
+}
+
+/* In the conntrack mark of a connection that the kernel carries: the daemon was told that both ends
+ * have spoken. */
+static inline uint32_t mark_told(uint32_t mask)
+{
+	return mask & -mask;
+}
+
+/* The mark with @number, from 1 on, in the bits of @mask above the lowest; 0: too large a number,
+ * or not one for a server. */
+static inline uint32_t mark_carried(uint32_t mask, uint32_t number)
+{
+	uint32_t mark = 0;
+
+	for (uint32_t bits = mask & (mask - 1); bits; bits &= bits - 1, number >>= 1)
+		if (number & 1)
+			mark |= bits & -bits;
+	return number || mark == mark_send(mask) ? 0 : mark;
+}
+
+/* Its reverse. */
+static inline uint32_t mark_number(uint32_t mask, uint32_t mark)
+{
+	uint32_t number = 0, bit = 1;
+
+	for (uint32_t bits = mask & (mask - 1); bits; bits &= bits - 1, bit <<= 1)
+		if (mark & bits & -bits)
+			number |= bit;
+	return number;
 }
 
 #endif

@@ -104,6 +104,18 @@ int ruleset_install(const struct ruleset *ruleset, struct error *err);
  * change, in one transaction. A label alone is no change. Control thread. */
 int ruleset_update(const struct ruleset *from, const struct ruleset *to, struct error *err);
 
+/* What the kernel counted for a server to which it carries connections, in one direction. */
+struct living {
+	uint32_t mark;	   /* see struct rules_carried */
+	const char *label; /* likewise; "": it has none. Valid during the call */
+	bool in;	   /* from clients; else from the server */
+	uint64_t packets, bytes;
+};
+
+/* Calls @fn for all of them that the table in the kernel has, also if it is of a killed daemon; no
+ * table is no error. Control thread. */
+int living_read(const char *table, void (*fn)(const struct living *living, void *data), void *data);
+
 /* Deletes the tables of this name, both families; absent ones are no error. Control thread. */
 int ruleset_remove(const char *table, struct error *err);
 

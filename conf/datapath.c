@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Which datapath a service has: one list of what the kernel cannot do for us, asked for a running
+ * service, for one in a file, and for what an administrator is about to add. Any thread.
+ */
+#include "conf/datapath.h"
+
+#include <netinet/in.h>
+
+#define FTP_PORT 21
+
+static bool has_sctp(const struct service_spec *spec)
+{
+	for (size_t i = 0; i < spec->matches_len; i++)
+		if (spec->matches[i].protocol == IPPROTO_SCTP)
+			return true;
+	return spec->key.protocol == IPPROTO_SCTP;
+}
+
+struct datapath_case datapath_case(const struct service_spec *spec, enum datapath director)
+{
+	return (struct datapath_case){.spec = spec,
+				      .wanted = spec->datapath ? spec->datapath : director,
+				      .managed = true,
+				      .carries = true};
+}
+
+const char *datapath_obstacle(const struct datapath_case *which)
+{
+	const struct service_spec *spec = which->spec;
+
+	if (which->wanted == DATAPATH_PACKET)
+		return "the configuration says so";
+	if (which->methods & ~(1u << FORWARD_NAT))
+		return "not all servers have the method nat";
+	if (spec->flags & SERVICE_ONEPACKET)
+		return "it is a one-packet service";
+	if (has_sctp(spec))
+		return "SCTP";
+	if (spec->key.protocol == IPPROTO_TCP && spec->key.port == htons(FTP_PORT))
+		return "FTP";
+	if (spec->key.fwmark && !spec->matches_len)
+		return "its mark is set by rules that are not of nfvs";
+	if (!which->managed)
+		return "the rules are external";
+	if (!which->carries)
+		return "this kernel lacks something for it: nft_ct, nft_nat, nft_log, nft_numgen "
+		       "or "
+		       "nfnetlink_log";
+	return NULL;
+}
+
+const char *datapath_name(bool carried)
+{
+	return carried ? "flow" : "packet";
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CONF_DATAPATH_H
+#define CONF_DATAPATH_H
+
+#include "lvs/spec.h"
+
+/* What decides who carries a service's packets, once they are decided: the kernel (datapath flow)
+ * or the daemon (packet). */
+struct datapath_case {
+	const struct service_spec *spec;
+	enum datapath wanted;  /* the service's own wish, or else the director's */
+	uint32_t methods;      /* bits 1 << FORWARD_*: by which its servers are reached */
+	bool managed, carries; /* the rules are nfvsd's; the kernel can carry */
+};
+
+/* That of a service with these values, on a machine where all is possible, without servers. */
+struct datapath_case datapath_case(const struct service_spec *spec, enum datapath director);
+
+/* Why the daemon carries the packets of such a service, in a few words; NULL: the kernel does.
+ * Static storage. Any thread. */
+const char *datapath_obstacle(const struct datapath_case *which);
+
+/* "flow" or "packet": the keyword of the configuration. Static storage. */
+const char *datapath_name(bool carried);
+
+#endif

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What the director has the kernel carry. The one idea: a server's number is all that the kernel
+ * needs to know of a decision, so everything here is about numbers: who has one (numbers.c), what
+ * the kernel counted for it, and which connections there have it. The kernel is asked about a
+ * single connection only when its time is up here. Control thread.
+ */
+#include "daemon/carrier.h"
+#include "conf/datapath.h"
+#include "daemon/conntrack.h"
+#include "daemon/director.h"
+#include "daemon/numbers.h"
+#include "daemon/remnants.h"
+#include "lib/array.h"
+#include "lib/log.h"
+#include "lvs/forward.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#define COUNT_MS 1000u
+#define LATER_MS 10000u /* when the kernel does not answer */
+
+struct carrier {
+	const struct director_conf *conf;
+	struct direct direct;
+	enum datapath wanted;
+	bool carries, settled;
+	pthread_mutex_t lock; /* of conntrack: nfvsadm kill has a thread of its own */
+	struct conntrack *conntrack;
+	struct numbers *numbers;
+	struct rules_carried *carried;
+	size_t carried_len, carried_max;
+	uint64_t next_count, restored;
+};
+
+static struct flow flow_of(const struct conn *conn)
+{
+	return (struct flow){.af = conn->af,
+			     .protocol = conn->protocol,
+			     .saddr = conn_client(conn),
+			     .daddr = conn_virtual(conn),
+			     .sport = conn->cport,
+			     .dport = conn->vport};
+}
+
+void carrier_drop(struct carrier *carrier, const struct conn *conn)
+{
+	const struct flow flow = flow_of(conn);
+
+	if (!conn->carried || !carrier->conntrack)
+		return;
+	pthread_mutex_lock(&carrier->lock);
+	(void)conntrack_delete(carrier->conntrack, &flow);
+	pthread_mutex_unlock(&carrier->lock);
+}
+
+/* Of a connection that is due: the kernel saw a packet later than we did, or it is over there too.
+ */
+static uint32_t keep(const struct conn *conn, void *data)
+{
+	struct carrier *carrier = data;
+	const struct flow flow = flow_of(conn);
+	uint32_t timeout = atomic_load_explicit(&conn->timeout, memory_order_relaxed);
+	struct tracked tracked;
+	uint64_t idle;
+	uint32_t left = 0;
+	int ret;
+
+	pthread_mutex_lock(&carrier->lock);
+	ret = conntrack_get(carrier->conntrack, &flow, &tracked);
+	idle = ret ? timeout : (uint64_t)conntrack_idle(carrier->conntrack, &tracked) * 1000;
+	if (ret && ret != -ENOENT)
+		left = LATER_MS;
+	else if (idle < timeout)
+		left = (uint32_t)(timeout - idle);
+	else if (!ret)
+		(void)conntrack_delete(carrier->conntrack, &flow);
+	pthread_mutex_unlock(&carrier->lock);
+	return left;
+}
+
+static void forget(const struct conn *conn, void *data)
+{
+	carrier_drop(data, conn);
+}
+
+struct carrier *carrier_new(const struct director_conf *conf, const struct rules_caps *caps,
+			    const struct direct *d)
+{
+	struct carrier *carrier = calloc(1, sizeof(*carrier));
+	struct error err = {""};
+
+	if (!carrier)
+		return NULL;
+	pthread_mutex_init(&carrier->lock, NULL);
+	carrier->conf = conf;
+	carrier->direct = *d;
+	carrier->wanted = conf->datapath;
+	carrier->carries = caps->carries && conf->rules_managed;
+	carrier->numbers = numbers_new(conf->mark_mask);
+	if (!carrier->numbers) {
+		free(carrier);
+		return NULL;
+	}
+	if (carrier->carries && conntrack_open(&carrier->conntrack, &err)) {
+		log_warn("%s: nfvsd carries all packets itself", err.text);
+		carrier->carries = false;
+	}
+	if (carrier->carries)
+		conns_set_keeper(d->conns, keep, carrier);
+	return carrier;
+}
+
+void carrier_free(struct carrier *carrier)
+{
+	if (!carrier)
+		return;
+	conntrack_close(carrier->conntrack);
+	pthread_mutex_destroy(&carrier->lock);
+	numbers_free(carrier->numbers);
+	free(carrier->carried);
+	free(carrier);
+}
+
+void carrier_want(struct carrier *carrier, enum datapath wanted)
+{
+	carrier->wanted = wanted;
+}
+
+void carrier_forgo(struct carrier *carrier)
+{
+	carrier->carries = false;
+}
+
+uint64_t carrier_restored(const struct carrier *carrier)
+{
+	return carrier->restored;
+}
+
+static struct datapath_case case_of(const struct carrier *carrier, const struct service *svc,
+				    const struct service_spec *spec)
+{
+	struct datapath_case which = datapath_case(spec, carrier->wanted);
+	struct dest *dest;
+
+	which.managed = carrier->conf->rules_managed;
+	which.carries = carrier->carries;
+	cds_list_for_each_entry (dest, &svc->dests, list)
+		which.methods |=
+			1u << atomic_load_explicit(&dest->forward, memory_order_relaxed)->method;
+	return which;
+}
+
+static const char *obstacle(const struct carrier *carrier, const struct service *svc)
+{
+	struct service_spec spec;
+	struct datapath_case which;
+
+	service_get(svc, &spec);
+	which = case_of(carrier, svc, &spec);
+	return datapath_obstacle(&which);
+}
+
+const char *carrier_refusal(const struct carrier *carrier, const struct service *svc,
+			    const struct service_spec *spec, const struct dest_spec *server)
+{
+	struct service_spec now;
+	struct datapath_case which;
+
+	service_get(svc, &now);
+	which = case_of(carrier, svc, spec ? spec : &now);
+	if (server)
+		which.methods |= 1u << server->method;
+	return which.wanted == DATAPATH_FLOW ? datapath_obstacle(&which) : NULL;
+}
+
+static void carry(struct dest *dest, uint32_t mark)
+{
+	atomic_store_explicit(&dest->carried, mark, memory_order_relaxed);
+}
+
+/* Numbers for all its servers; false: there are not as many left. */
+static bool number_all(struct carrier *carrier, struct service *svc)
+{
+	struct dest *dest;
+
+	cds_list_for_each_entry (dest, &svc->dests, list)
+		if (!numbers_give(carrier->numbers, dest))
+			return false;
+	return true;
+}
+
+static int plan_service(struct service *svc, void *data)
+{
+	struct carrier *carrier = data;
+	struct dest *dest;
+
+	svc->packet_reason = obstacle(carrier, svc);
+	if (!svc->packet_reason && !number_all(carrier, svc))
+		svc->packet_reason = "director.mark_mask has no number left for its servers";
+	svc->carried = !svc->packet_reason;
+	if (!svc->carried)
+		cds_list_for_each_entry (dest, &svc->dests, list)
+			carry(dest, 0);
+	return 0;
+}
+
+static int list_service(struct service *svc, void *data)
+{
+	struct carrier *carrier = data;
+	const uint32_t flags = atomic_load_explicit(&svc->flags, memory_order_relaxed);
+	struct dest *dest;
+
+	if (!svc->carried)
+		return 0;
+	cds_list_for_each_entry (dest, &svc->dests, list) {
+		if (!array_grow(&carrier->carried, carrier->carried_len, &carrier->carried_max,
+				sizeof(*carrier->carried)))
+			return -ENOMEM;
+		carrier->carried[carrier->carried_len++] = (struct rules_carried){
+			.mark = numbers_mark(carrier->numbers, dest->number),
+			.af = dest->af,
+			.addr = dest->addr,
+			.port = service_keeps_port(flags, &svc->key) ? 0 : dest->port,
+			.service = &svc->key,
+			.weight =
+				(uint32_t)atomic_load_explicit(&dest->weight, memory_order_relaxed),
+			.label = numbers_label(carrier->numbers, dest->number),
+		};
+	}
+	return 0;
+}
+
+static void note(const struct dest *dest, void *data)
+{
+	numbers_keep(data, (struct dest *)dest);
+}
+
+int carrier_plan(struct carrier *carrier, const struct rules_carried **out, size_t *len)
+{
+	const struct services *services = carrier->direct.services;
+	int ret;
+
+	numbers_begin(carrier->numbers, carrier->settled ? NULL : carrier->conf->table);
+	services_each_dest(services, note, carrier->numbers);
+	carrier->carried_len = 0;
+	rcu_read_lock();
+	services_each(services, plan_service, carrier);
+	ret = services_each(services, list_service, carrier);
+	rcu_read_unlock();
+	*out = carrier->carried;
+	*len = carrier->carried_len;
+	return ret;
+}
+
+static int settle_service(struct service *svc, void *data)
+{
+	const struct carrier *carrier = data;
+	struct dest *dest;
+
+	if (svc->carried)
+		cds_list_for_each_entry (dest, &svc->dests, list)
+			carry(dest, numbers_mark(carrier->numbers, dest->number));
+	return 0;
+}
+
+void carrier_settle(struct carrier *carrier)
+{
+	rcu_read_lock();
+	services_each(carrier->direct.services, settle_service, carrier);
+	rcu_read_unlock();
+	if (carrier->settled || !carrier->carries) {
+		carrier->settled = true;
+		return;
+	}
+	carrier->settled = true;
+	carrier->direct.now = director_now();
+	carrier->restored = remnants_take(carrier->conntrack, &carrier->direct, carrier->numbers);
+	if (carrier->restored)
+		log_info("%llu connections taken over from the kernel",
+			 (unsigned long long)carrier->restored);
+}
+
+void carrier_count(struct carrier *carrier)
+{
+	if (carrier->carries && carrier->carried_len)
+		numbers_count(carrier->numbers, carrier->conf->table);
+}
+
+void carrier_tick(struct carrier *carrier, uint64_t now)
+{
+	conns_forget(carrier->direct.conns, forget, carrier);
+	if (now < carrier->next_count)
+		return;
+	carrier->next_count = now + COUNT_MS;
+	carrier_count(carrier);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DAEMON_REMNANTS_H
+#define DAEMON_REMNANTS_H
+
+#include "daemon/conntrack.h"
+#include "daemon/numbers.h"
+#include "lvs/direct.h"
+
+/* Takes all connections that the kernel carries into the table of @d, and makes the kernel forget
+ * those whose server is no more. Returns how many there are now. Control thread, not under RCU. */
+uint64_t remnants_take(struct conntrack *ct, struct direct *d, const struct numbers *numbers);
+
+#endif

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Connections that the kernel went on carrying without a daemon come back into the table. The one
+ * idea: what the kernel knows of one, its addresses, says which service and which server it has, so
+ * nothing has to be kept on disk. Control thread, once, after a start.
+ */
+#include "lvs/restore.h"
+#include "lvs/schedule.h"
+#include "lvs/track.h"
+
+/* The server by its number, if it is still the same; else that which its service has at the port
+ * that it answers from, or for all ports. */
+static struct dest *dest_of(const struct direct *d, const struct remnant *remnant)
+{
+	const uint8_t af = remnant->flow.af;
+	struct dest *dest = remnant->dest;
+	const struct service *svc;
+
+	if (dest && dest->af == af && addr_equal(&dest->addr, &remnant->server))
+		return dest;
+	svc = services_find(d->services, &remnant->flow, remnant->mark);
+	if (!svc)
+		return NULL;
+	dest = service_dest(svc, af, &remnant->server, remnant->server_port);
+	return dest ? dest : service_dest(svc, af, &remnant->server, 0);
+}
+
+/* The template by which the client came to its server, or comes the next time; NULL: none. */
+static struct conn *template_of(struct direct *d, struct service *svc, struct dest *dest,
+				const struct flow *flow)
+{
+	struct template_key key;
+	struct conn *template;
+
+	if (!(atomic_load_explicit(&svc->flags, memory_order_relaxed) & SERVICE_PERSISTENT) ||
+	    !template_key(svc, flow, NULL, &key))
+		return NULL;
+	template = conn_find_template(d->conns, &key);
+	if (template)
+		return template->dest == dest ? template : NULL;
+	if (conn_add_template(d->conns, &key, dest, key.flow.dport ? dest->port : 0, d->now,
+			      &template))
+		return NULL;
+	conn_lock(template);
+	conn_set_timeout(d->conns, template,
+			 atomic_load_explicit(&svc->timeout, memory_order_relaxed) * 1000, d->now);
+	conn_unlock(template);
+	return template;
+}
+
+bool conn_restore(struct direct *d, const struct remnant *remnant)
+{
+	struct dest *dest = dest_of(d, remnant);
+	struct service *svc = dest ? atomic_load_explicit(&dest->svc, memory_order_relaxed) : NULL;
+	struct conn *conn;
+
+	if (!svc)
+		return false;
+	if (conn_find(d->conns, &remnant->flow, PKT_IN))
+		return true;
+	if (conn_add(d->conns, &remnant->flow, dest, remnant->server_port, svc->key.fwmark, 0,
+		     template_of(d, svc, dest, &remnant->flow), d->now, &conn))
+		return false;
+	conn_resume(d, conn, remnant->state, remnant->idle);
+	return true;
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What the kernel counted of the connections that it carries, read back: the elements of two sets,
+ * one for each direction, each a server's number with a counter and, as its comment, the server's
+ * label. A killed daemon's successor learns by it which number meant which server. Control thread.
+ */
+#include "rules/layout.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <libnftnl/expr.h>
+#include <libnftnl/set.h>
+#include <libnftnl/udata.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <string.h>
+
+struct reading {
+	bool in;
+	void (*fn)(const struct living *living, void *data);
+	void *data;
+};
+
+static int on_comment(const struct nftnl_udata *attr, void *data)
+{
+	const char **comment = data;
+
+	if (nftnl_udata_type(attr) == NFTNL_UDATA_SET_ELEM_COMMENT)
+		*comment = nftnl_udata_get(attr);
+	return 0;
+}
+
+static int on_counter(struct nftnl_expr *expr, void *data)
+{
+	struct living *living = data;
+
+	if (!strcmp(nftnl_expr_get_str(expr, NFTNL_EXPR_NAME), "counter")) {
+		living->packets = nftnl_expr_get_u64(expr, NFTNL_EXPR_CTR_PACKETS);
+		living->bytes = nftnl_expr_get_u64(expr, NFTNL_EXPR_CTR_BYTES);
+	}
+	return 0;
+}
+
+static int on_element(struct nftnl_set_elem *elem, void *data)
+{
+	const struct reading *reading = data;
+	struct living living = {.in = reading->in, .label = ""};
+	const void *udata;
+	uint32_t len = 0;
+
+	living.mark = nftnl_set_elem_get_u32(elem, NFTNL_SET_ELEM_KEY);
+	udata = nftnl_set_elem_get(elem, NFTNL_SET_ELEM_USERDATA, &len);
+	if (udata)
+		nftnl_udata_parse(udata, len, on_comment, &living.label);
+	nftnl_set_elem_expr_foreach(elem, on_counter, &living);
+	reading->fn(&living, reading->data);
+	return 0;
+}
+
+static int on_message(const struct nlmsghdr *nlh, void *data)
+{
+	struct nftnl_set *set = nftnl_set_alloc();
+	int ret = MNL_CB_ERROR;
+
+	if (set && nftnl_set_elems_nlmsg_parse(nlh, set) >= 0) {
+		nftnl_set_elem_foreach(set, on_element, data);
+		ret = MNL_CB_OK;
+	}
+	if (set)
+		nftnl_set_free(set);
+	return ret;
+}
+
+/* A set that is not there has no elements. */
+static int set_read(struct mnl_socket *nl, const char *table, enum family family, enum set_id id,
+		    struct reading *reading)
+{
+	char buf[32768];
+	const uint32_t seq = id + 1;
+	struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr(
+		buf, NFT_MSG_GETSETELEM, family == FAMILY_IP6 ? NFPROTO_IPV6 : NFPROTO_IPV4,
+		NLM_F_DUMP, seq);
+	struct nftnl_set *set = nftnl_set_alloc();
+	int ret = MNL_CB_OK;
+	ssize_t n;
+
+	if (!set)
+		return -ENOMEM;
+	nftnl_set_set_str(set, NFTNL_SET_TABLE, table);
+	nftnl_set_set_str(set, NFTNL_SET_NAME, set_layouts[id].name);
+	nftnl_set_elems_nlmsg_build_payload(nlh, set);
+	nftnl_set_free(set);
+	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
+		return -errno;
+	while (ret > MNL_CB_STOP) {
+		n = mnl_socket_recvfrom(nl, buf, sizeof(buf));
+		ret = n < 0 ? MNL_CB_ERROR
+			    : mnl_cb_run(buf, (size_t)n, seq, mnl_socket_get_portid(nl), on_message,
+					 reading);
+	}
+	return ret == MNL_CB_ERROR && errno != ENOENT ? -errno : 0;
+}
+
+int living_read(const char *table, void (*fn)(const struct living *living, void *data), void *data)
+{
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	struct reading reading = {.fn = fn, .data = data};
+	int ret = 0;
+
+	if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID))
+		ret = -errno;
+	for (enum family f = 0; !ret && f < FAMILIES; f++) {
+		reading.in = true;
+		ret = set_read(nl, table, f, SET_FLOWS_IN, &reading);
+		reading.in = false;
+		if (!ret)
+			ret = set_read(nl, table, f, SET_FLOWS_OUT, &reading);
+	}
+	if (nl)
+		mnl_socket_close(nl);
+	return ret;
+}
