@@ -201,9 +201,12 @@ static int plan_service(struct service *svc, void *data)
 	if (!svc->packet_reason && !number_all(carrier, svc))
 		svc->packet_reason = "director.mark_mask has no number left for its servers";
 	svc->carried = !svc->packet_reason;
-	if (!svc->carried)
-		cds_list_for_each_entry (dest, &svc->dests, list)
-			carry(dest, 0);
+	if (svc->carried)
+		return 0;
+	cds_list_for_each_entry (dest, &svc->dests, list) {
+		carry(dest, 0);
+		dest->number = 0;
+	}
 	return 0;
 }
 
@@ -233,9 +236,13 @@ static int list_service(struct service *svc, void *data)
 	return 0;
 }
 
-static void note(const struct dest *dest, void *data)
+/* A removed server keeps its number, which the kernel's connections have, but gets none while the
+ * kernel does not know it: its packets come here, also if it is back, until carrier_settle(). */
+static void note(struct dest *dest, void *data)
 {
-	numbers_keep(data, (struct dest *)dest);
+	numbers_keep(data, dest);
+	if (!(atomic_load_explicit(&dest->flags, memory_order_relaxed) & DEST_AVAILABLE))
+		carry(dest, 0);
 }
 
 int carrier_plan(struct carrier *carrier, const struct rules_carried **out, size_t *len)

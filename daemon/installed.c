@@ -72,10 +72,10 @@ static int want_service(struct service *svc, void *data)
  * service is gone, its packets come to the queue as long as it has connections: as in IPVS these
  * meet silence until it is back, not an answer of the director's own stack.
  */
-static void want_server(const struct dest *dest, void *data)
+static void want_server(struct dest *dest, void *data)
 {
 	const struct service *svc = atomic_load_explicit(&dest->svc, memory_order_relaxed);
-	struct rules_service service = {.key = dest->vs, .carried = dest_carried(dest)};
+	struct rules_service service = {.key = dest->vs, .carried = dest->number};
 
 	if (svc)
 		service = service_of(svc);

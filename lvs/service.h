@@ -86,8 +86,8 @@ int services_each(const struct services *services, int (*fn)(struct service *svc
 
 /* All destinations, those in the trash too (their connections' replies still come back): calls
  * @fn(dest, data) for each. Control thread. */
-void services_each_dest(const struct services *services,
-			void (*fn)(const struct dest *dest, void *data), void *data);
+void services_each_dest(const struct services *services, void (*fn)(struct dest *dest, void *data),
+			void *data);
 
 /* Does the source of @flow serve its protocol, by NAT? Any thread under RCU. */
 bool services_answer_from(const struct services *services, const struct flow *flow);

@@ -193,8 +193,8 @@ int services_each(const struct services *services, int (*fn)(struct service *svc
 	return 0;
 }
 
-void services_each_dest(const struct services *services,
-			void (*fn)(const struct dest *dest, void *data), void *data)
+void services_each_dest(const struct services *services, void (*fn)(struct dest *dest, void *data),
+			void *data)
 {
 	struct cds_lfht_iter iter;
 	struct cds_lfht_node *node;

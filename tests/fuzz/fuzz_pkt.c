@@ -236,7 +236,7 @@ static void send_one(uint8_t how, uint8_t more, const uint8_t *bytes, size_t len
 	free(pkt.data);
 }
 
-static void dest_check(const struct dest *dest, void *data)
+static void dest_check(struct dest *dest, void *data)
 {
 	(void)data;
 	check(dest_total(dest) < 1u << 30 && atomic_load(&dest->persistent) < 1u << 30);

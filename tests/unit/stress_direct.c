@@ -314,7 +314,7 @@ static void control(const struct direct *direct)
 	}
 }
 
-static void check_idle(const struct dest *dest, void *data)
+static void check_idle(struct dest *dest, void *data)
 {
 	int *bad = data;
 
