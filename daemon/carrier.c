@@ -30,6 +30,8 @@ struct carrier {
 	pthread_mutex_t lock; /* of conntrack: nfvsadm kill has a thread of its own */
 	struct conntrack *conntrack;
 	struct numbers *numbers;
+	struct service **services; /* of a plan, the oldest first, as a file has them */
+	size_t services_len, services_max;
 	struct rules_carried *carried;
 	size_t carried_len, carried_max;
 	uint64_t next_count, restored;
@@ -120,6 +122,7 @@ void carrier_free(struct carrier *carrier)
 	conntrack_close(carrier->conntrack);
 	pthread_mutex_destroy(&carrier->lock);
 	numbers_free(carrier->numbers);
+	free(carrier->services);
 	free(carrier->carried);
 	free(carrier);
 }
@@ -181,20 +184,36 @@ static void carry(struct dest *dest, uint32_t mark)
 	atomic_store_explicit(&dest->carried, mark, memory_order_relaxed);
 }
 
-/* Numbers for all its servers; false: there are not as many left. */
+static int collect_service(struct service *svc, void *data)
+{
+	struct carrier *carrier = data;
+
+	if (!array_grow(&carrier->services, carrier->services_len, &carrier->services_max,
+			sizeof(struct service *)))
+		return -ENOMEM;
+	carrier->services[carrier->services_len++] = svc;
+	return 0;
+}
+
+static int by_age(const void *a, const void *b)
+{
+	const struct service *x = *(struct service *const *)a, *y = *(struct service *const *)b;
+
+	return (x->serial > y->serial) - (x->serial < y->serial);
+}
+
+/* Numbers for all its servers, the first first; false: there are not as many left. */
 static bool number_all(struct carrier *carrier, struct service *svc)
 {
 	struct dest *dest;
 
-	cds_list_for_each_entry (dest, &svc->dests, list)
-		if (!numbers_give(carrier->numbers, dest))
-			return false;
+	cds_list_for_each_entry_reverse(
+		dest, &svc->dests, list) if (!numbers_give(carrier->numbers, dest)) return false;
 	return true;
 }
 
-static int plan_service(struct service *svc, void *data)
+static void plan_service(struct carrier *carrier, struct service *svc)
 {
-	struct carrier *carrier = data;
 	struct dest *dest;
 
 	svc->packet_reason = obstacle(carrier, svc);
@@ -202,17 +221,15 @@ static int plan_service(struct service *svc, void *data)
 		svc->packet_reason = "director.mark_mask has no number left for its servers";
 	svc->carried = !svc->packet_reason;
 	if (svc->carried)
-		return 0;
+		return;
 	cds_list_for_each_entry (dest, &svc->dests, list) {
 		carry(dest, 0);
 		dest->number = 0;
 	}
-	return 0;
 }
 
-static int list_service(struct service *svc, void *data)
+static int list_service(struct carrier *carrier, const struct service *svc)
 {
-	struct carrier *carrier = data;
 	const uint32_t flags = atomic_load_explicit(&svc->flags, memory_order_relaxed);
 	struct dest *dest;
 
@@ -254,8 +271,14 @@ int carrier_plan(struct carrier *carrier, const struct rules_carried **out, size
 	services_each_dest(services, note, carrier->numbers);
 	carrier->carried_len = 0;
 	rcu_read_lock();
-	services_each(services, plan_service, carrier);
-	ret = services_each(services, list_service, carrier);
+	carrier->services_len = 0;
+	ret = services_each(services, collect_service, carrier);
+	if (carrier->services_len)
+		qsort(carrier->services, carrier->services_len, sizeof(struct service *), by_age);
+	for (size_t i = 0; i < carrier->services_len; i++)
+		plan_service(carrier, carrier->services[i]);
+	for (size_t i = 0; !ret && i < carrier->services_len; i++)
+		ret = list_service(carrier, carrier->services[i]);
 	rcu_read_unlock();
 	*out = carrier->carried;
 	*len = carrier->carried_len;

@@ -162,6 +162,9 @@ void ctexprs_fill(struct builder *b, const struct stmt *stmt)
 	case TRACKED_EDGE:
 		tcp_flags(b, EDGES, 0);
 		break;
+	case TRACKED_RELATED:
+		any_bit(b, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_RELATED));
+		break;
 	case TRACKED_LATE:
 		tcp_flags(b, EDGES | TH_ACK, TH_SYN);
 		break;

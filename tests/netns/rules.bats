@@ -148,6 +148,7 @@ rich_conf() {
 				ct state invalid counter drop
 				ct state established,related accept
 				ct state untracked accept
+				ct status dnat accept
 				iifname "br-s" accept
 			}
 			chain postrouting {
