@@ -19,9 +19,10 @@ datapaths=(
 	"nftlb    nftlb"
 	"haproxy  haproxy"
 	"ipvs     ipvs"
-	"nfvs-1   nfvs 1"
+	"nfvs-1   nfvs packet 1"
+	"flow-1   nfvs flow 1"
 )
-(($(nproc) == 1)) || datapaths+=("nfvs-$(nproc)   nfvs $(nproc)")
+(($(nproc) == 1)) || datapaths+=("nfvs-$(nproc)   nfvs packet $(nproc)" "flow-$(nproc)   nfvs flow $(nproc)")
 
 # name, protocol, port at the virtual address, port at the server
 services=(
@@ -234,7 +235,7 @@ nfvs_service() {
 
 nfvs_up() {
 	cat >"$LAB_DIR/nfvs.conf" <<-EOF
-		director = { workers = $1; };
+		director = { workers = $2; datapath = "$1"; };
 		services = ( $(each_service nfvs_service ,) );
 	EOF
 	director_up "$LAB_DIR/nfvs.conf" 2>&1

@@ -48,16 +48,16 @@ static size_t head6_build(uint8_t *buf, const struct flow *flow)
 	return sizeof(ip);
 }
 
-size_t reset_build(uint8_t buf[RESET_MAX], const struct flow *flow, uint32_t seq, bool has_ack,
-		   uint32_t ack)
+/* A segment without data. */
+static size_t segment_build(uint8_t buf[RESET_MAX], const struct flow *flow, uint8_t flags,
+			    uint32_t seq, uint32_t ack)
 {
-	struct tcphdr tcp = {.source = flow->sport,
-			     .dest = flow->dport,
-			     .seq = htonl(seq),
-			     .ack_seq = has_ack ? htonl(ack) : 0,
-			     .doff = sizeof(tcp) / 4,
-			     .rst = 1,
-			     .ack = has_ack};
+	struct tcphdr tcp = {.th_sport = flow->sport,
+			     .th_dport = flow->dport,
+			     .th_seq = htonl(seq),
+			     .th_ack = htonl(ack),
+			     .th_off = sizeof(tcp) / 4,
+			     .th_flags = flags};
 	size_t len = flow->af == AF_INET6 ? head6_build(buf, flow) : head4_build(buf, flow);
 
 	tcp.check = csum_fold(csum_add_bytes(
@@ -65,6 +65,13 @@ size_t reset_build(uint8_t buf[RESET_MAX], const struct flow *flow, uint32_t seq
 		sizeof(tcp)));
 	memcpy(buf + len, &tcp, sizeof(tcp));
 	return len + sizeof(tcp);
+}
+
+size_t reset_build(uint8_t buf[RESET_MAX], const struct flow *flow, uint32_t seq, bool has_ack,
+		   uint32_t ack)
+{
+	return segment_build(buf, flow, has_ack ? PKT_RST | PKT_ACK : PKT_RST, seq,
+			     has_ack ? ack : 0);
 }
 
 /* Unset, or behind @next: a retransmission does not turn it back. */
@@ -159,10 +166,10 @@ static void send_accepted(struct direct *d, const struct pkt *pkt)
 	out->parts[1] = (struct iovec){pkt->data, pkt->len};
 }
 
-/* Sends a RST in direction @dir. It is like one that a program of this machine sent: its time to
- * live is not less for us. No one is told if it cannot leave. */
-static void reset_send(struct direct *d, struct conn *conn, enum pkt_dir dir, uint32_t seq,
-		       bool has_ack, uint32_t ack)
+/* Sends a segment in direction @dir. It is like one that a program of this machine sent: its time
+ * to live is not less for us. No one is told if it cannot leave. */
+static void segment_send(struct direct *d, struct conn *conn, enum pkt_dir dir, uint8_t tcp_flags,
+			 uint32_t seq, uint32_t ack)
 {
 	const unsigned int len = d->outbox->len, errors = d->outbox->errors;
 	const struct flow flow = conn_flow(conn, dir);
@@ -172,7 +179,7 @@ static void reset_send(struct direct *d, struct conn *conn, enum pkt_dir dir, ui
 		stat_add(&d->stats->reasons[REASON_OUTBOX], 1);
 		return;
 	}
-	pkt.len = (uint32_t)reset_build(pkt.data, &flow, seq, has_ack, ack);
+	pkt.len = (uint32_t)segment_build(pkt.data, &flow, tcp_flags, seq, ack);
 	if (pkt_parse(&pkt))
 		return;
 	switch (conn_method(conn)->xmit(d, conn, &pkt).action) {
@@ -189,6 +196,23 @@ static void reset_send(struct direct *d, struct conn *conn, enum pkt_dir dir, ui
 	}
 }
 
+static void reset_send(struct direct *d, struct conn *conn, enum pkt_dir dir, uint32_t seq,
+		       bool has_ack, uint32_t ack)
+{
+	segment_send(d, conn, dir, has_ack ? PKT_RST | PKT_ACK : PKT_RST, seq, has_ack ? ack : 0);
+}
+
+/*
+ * Where the kernel carried it, the numbers are old: an end would ignore a RST with such a one. But
+ * it answers any other segment from before its window with an acknowledgement that has the right
+ * ones (RFC 9293, 3.10.7.4), to which reset_answer() then says the RST.
+ */
+static void reset_provoke(struct direct *d, struct conn *conn, enum pkt_dir dir, uint32_t seq,
+			  uint32_t ack)
+{
+	segment_send(d, conn, dir, PKT_ACK, seq - 1, ack);
+}
+
 void reset_ends(struct direct *d, struct conn *conn)
 {
 	uint32_t client = atomic_load_explicit(&conn->client_next, memory_order_relaxed);
@@ -196,6 +220,11 @@ void reset_ends(struct direct *d, struct conn *conn)
 
 	if (conn->method == FORWARD_BYPASS)
 		return; /* their numbers are not kept */
+	if (conn->carried && client && server) {
+		reset_provoke(d, conn, PKT_OUT, server, client);
+		reset_provoke(d, conn, PKT_IN, client, server);
+		return;
+	}
 	reset_send(d, conn, PKT_OUT, server, client, client);
 	reset_send(d, conn, PKT_IN, client, server, server);
 }

@@ -80,7 +80,7 @@ static inline void lab_open(struct lab *lab)
 }
 
 /* Nothing counts any more, and only the list (or the trash) refers to the server. */
-static inline void lab_dest_idle(const struct dest *dest, void *data)
+static inline void lab_dest_idle(struct dest *dest, void *data)
 {
 	(void)data;
 	if (dest_total(dest) || atomic_load(&dest->persistent) || atomic_load(&dest->refs) != 1)

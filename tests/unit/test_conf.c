@@ -113,8 +113,8 @@ static const struct {
 	 "t:2: table: 'a?{}' must be a letter or '_', then letters, digits, '_', '-' or '.'"},
 	{"director = {\ngroup = \"-x\"; };",
 	 "t:2: group: '-x' must be a letter or '_', then letters, digits, '_', '-' or '.'"},
-	{"director = {\ndatapath = \"flow\"; };",
-	 "t:2: datapath: 'flow' is not in this version, which has: auto, packet"},
+	{"director = {\ndatapath = \"kernel\"; };",
+	 "t:2: datapath: 'kernel' is unknown (known: auto, packet, flow)"},
 
 	/* services */
 	{SERVICE("name = \"\";"), "t:2: name: is empty"},
@@ -454,7 +454,7 @@ Test(conf, what_is_right_is_accepted)
 		"director = { };\nservices = ( );",
 		"director : { workers : 1, first_queue = 65534 }",
 		"director = { workers = 35; first_queue = 65500; table = \"_a-b.C9\"; };",
-		"director = { workers = 256; queue_length = 64; datapath = \"packet\"; };",
+		"director = { workers = 256; queue_length = 64; datapath = \"flow\"; };",
 		"director = { mark_mask = 0xc0000000; }; services = ( { fwmark = 0x3fffffff; } );",
 		"director = { mark_mask = 4294967295; };",
 		"director = { mark_mask = 4294967295L; };",
