@@ -82,7 +82,7 @@ static const struct {
 	 "t:2: unknown key 'conntrack' (in service, which has: name, protocol, address, port, "
 	 "fwmark, family, match, scheduler, scheduler_flags, method, tunnel, tunnel_port, "
 	 "tunnel_checksum, "
-	 "persistent, persistent_mask, one_packet, limit, ...)"},
+	 "persistent, persistent_mask, one_packet, datapath, ...)"},
 
 	/* timeouts of a service */
 	{SERVICE("port = 80; timeouts = {\n udp = 9; };"), "t:3: udp: the service has no udp"},
