@@ -313,6 +313,12 @@ void carrier_settle(struct carrier *carrier)
 			 (unsigned long long)carrier->restored);
 }
 
+void carrier_withdraw(struct carrier *carrier)
+{
+	if (carrier->settled && carrier->carries)
+		remnants_drop(carrier->conntrack, carrier->direct.mark_mask);
+}
+
 void carrier_count(struct carrier *carrier)
 {
 	if (carrier->carries && carrier->carried_len)

@@ -41,6 +41,9 @@ int carrier_plan(struct carrier *carrier, const struct rules_carried **out, size
  * been taken over, what a daemon before left in the kernel comes into the table. */
 void carrier_settle(struct carrier *carrier);
 
+/* The kernel forgets all that it carries: the rules are about to go. */
+void carrier_withdraw(struct carrier *carrier);
+
 /* What the kernel counted, added to the counters of servers and services. */
 void carrier_count(struct carrier *carrier);
 

@@ -451,6 +451,9 @@ void director_outdated(struct director *director)
 
 void director_withdraw(struct director *director)
 {
-	if (director->installed)
-		installed_withdraw(director->installed);
+	if (!director->installed)
+		return;
+	installed_withdraw(director->installed);
+	if (director->carrier)
+		carrier_withdraw(director->carrier);
 }

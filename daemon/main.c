@@ -257,7 +257,8 @@ static int nfvsd_start(struct nfvsd *nfvsd, struct error *err)
 	if (ret)
 		return ret;
 	/* Without it the daemon carries everything itself. */
-	if (conf->rules_managed && observer_open(&nfvsd->observer, conf->first_queue, &missing))
+	if (conf->rules_managed && (owner_claim_marks(conf->mark_mask, &missing) < 0 ||
+				    observer_open(&nfvsd->observer, conf->first_queue, &missing)))
 		log_warn("%s: nfvsd carries all packets itself", missing.text);
 	privilege_drop();
 	nfvsd->director = director_new(conf, workers_count(nfvsd->workers), err);

@@ -114,7 +114,9 @@ static pid_t listener(const struct sockaddr_un *addr, socklen_t len)
 	return peer.pid;
 }
 
-int owner_claim_table(const char *table, struct error *err)
+/* Listens at an abstract name: the first process in this network namespace does. -EEXIST: *@owner
+ * does, as far as that is known. */
+static int claim(const char *kind, const char *name, pid_t *owner, struct error *err)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -125,13 +127,39 @@ int owner_claim_table(const char *table, struct error *err)
 	/* The first byte stays 0: abstract. */
 	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
 			  (size_t)snprintf(addr.sun_path + 1, sizeof(addr.sun_path) - 1,
-					   "nfvs/table/%s", table));
+					   "nfvs/%s/%s", kind, name));
 	if (!bind(fd, (struct sockaddr *)&addr, len) && !listen(fd, SOMAXCONN))
 		return fd;
-	error_set(err, -EEXIST,
-		  "table '%s' belongs to another nfvsd (pid %d) in this network namespace; set "
-		  "director.table to run a second one",
-		  table, (int)listener(&addr, len));
+	*owner = listener(&addr, len);
 	close(fd);
 	return -EEXIST;
+}
+
+int owner_claim_table(const char *table, struct error *err)
+{
+	pid_t owner;
+	int ret = claim("table", table, &owner, err);
+
+	if (ret == -EEXIST)
+		error_set(err, ret,
+			  "table '%s' belongs to another nfvsd (pid %d) in this network namespace; "
+			  "set director.table to run a second one",
+			  table, (int)owner);
+	return ret;
+}
+
+int owner_claim_marks(uint32_t mask, struct error *err)
+{
+	char name[16];
+	pid_t owner;
+	int ret;
+
+	snprintf(name, sizeof(name), "%08x", mask);
+	ret = claim("marks", name, &owner, err);
+	if (ret == -EEXIST)
+		error_set(err, ret,
+			  "the marks of director.mark_mask (0x%x) belong to another nfvsd (pid %d) "
+			  "in this network namespace, whose connections the kernel carries",
+			  mask, (int)owner);
+	return ret;
 }

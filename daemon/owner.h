@@ -19,4 +19,7 @@ const char *owner_of_portid(char buf[OWNER_STRLEN], uint32_t portid);
  */
 int owner_claim_table(const char *table, struct error *err);
 
+/* Likewise for the marks by which the kernel carries connections. */
+int owner_claim_marks(uint32_t mask, struct error *err);
+
 #endif

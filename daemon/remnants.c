@@ -75,3 +75,26 @@ uint64_t remnants_take(struct conntrack *ct, struct direct *d, const struct numb
 	free(all.items);
 	return taken;
 }
+
+struct flows {
+	struct flow *items;
+	size_t len, max;
+};
+
+static void collect_flow(const struct tracked *tracked, void *data)
+{
+	struct flows *flows = data;
+
+	if (array_grow(&flows->items, flows->len, &flows->max, sizeof(*flows->items)))
+		flows->items[flows->len++] = tracked->flow;
+}
+
+void remnants_drop(struct conntrack *ct, uint32_t mask)
+{
+	struct flows flows = {0};
+
+	(void)conntrack_dump(ct, 0, mask, collect_flow, &flows);
+	for (size_t i = 0; i < flows.len; i++)
+		(void)conntrack_delete(ct, &flows.items[i]);
+	free(flows.items);
+}

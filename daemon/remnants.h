@@ -10,4 +10,7 @@
  * those whose server is no more. Returns how many there are now. Control thread, not under RCU. */
 uint64_t remnants_take(struct conntrack *ct, struct direct *d, const struct numbers *numbers);
 
+/* Makes the kernel forget all of them: every entry of conntrack with a bit of @mask. */
+void remnants_drop(struct conntrack *ct, uint32_t mask);
+
 #endif
