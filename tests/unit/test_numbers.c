@@ -5,6 +5,7 @@
 #include "tests/unit/lvs_build.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #define LEN(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -24,7 +25,7 @@ Test(marks, told_refuse_and_send_are_three_and_of_the_mask)
 		const uint32_t mask = masks[i];
 
 		cr_assert_eq(bits_of(mark_told(mask)), 1, "%x", mask);
-		cr_assert_eq(mark_told(mask) - 1 & mask, 0, "%x: the lowest", mask);
+		cr_assert_eq((mark_told(mask) - 1) & mask, 0, "%x: the lowest", mask);
 		cr_assert_eq(mark_told(mask) & ~mask, 0, "%x", mask);
 		cr_assert_eq(mark_send(mask) | mark_told(mask), mark_refuse(mask), "%x", mask);
 		cr_assert_eq(mark_send(mask) & mark_told(mask), 0, "%x", mask);
