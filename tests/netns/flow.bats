@@ -28,6 +28,8 @@ teardown_file() {
 
 teardown() {
 	stop_spawned a b c load live drain blind first
+	running nfvsd || director
+	adm kill --all --quietly # in the kernel too
 	director_down
 	lab_report
 }
@@ -87,8 +89,9 @@ talk() {
 	spawn "$1" client socat -t 100 "PIPE:$LAB_DIR/$1.in!!STDOUT" "TCP:$2:$3"
 }
 
+# Opened for reading too, so that a client that is gone does not stop the test.
 say() {
-	echo "$2" >"$LAB_DIR/$1.in"
+	echo "$2" 1<>"$LAB_DIR/$1.in"
 }
 
 answered() {
@@ -238,12 +241,12 @@ stats_are() {
 	is "$(hold a 10 $VIP 80)" "rs1:10"
 	await 5 conns_are 10.2.0.11:8080 "10 0"
 	adm -a -t $VIP:80 -r 10.2.0.12:8080 -m
-	is "$(fetch client 20 http://$VIP/ | tally)" "rs2:20" # 256 for an open one, 1 for another
+	# 256 for an open one, 1 for another; each is known to be over when the next begins.
+	is "$(fetch client 20 http://$VIP/ --rate 20/s | tally)" "rs2:20"
 	await 5 conns_are 10.2.0.12:8080 "0 20"
 	stop a || true
 	await 5 conns_are 10.2.0.11:8080 "0 10"
-	# Five more would be even; the counts may be those of before the last.
-	has "$(fetch client 8 http://$VIP/ | tally)" '^rs1:8$'
+	is "$(fetch client 8 http://$VIP/ --rate 20/s | tally)" "rs1:8"
 }
 
 # --- persistence, groups, IPv6 ---
@@ -273,8 +276,8 @@ group() {
 	fetch client 3 "http://$at:8081/" >>"$LAB_DIR/got"
 	client udp 3 "$address" 53 >>"$LAB_DIR/got"
 	has "$(tally <"$LAB_DIR/got")" '^rs[12]:26$'
-	is "$(cut -d' ' -f2- <"$LAB_DIR/got" | sort -u | paste -sd ,)" "$4,8080 $4,8081 $4"
-	is "$(adm connections --json | jq -sr 'map(select(.state != "TEMPLATE")) | length')" 7
+	is "$(awk '{ print $NF }' "$LAB_DIR/got" | sort -u)" "$4"
+	is "$(adm connections --json | jq -sr 'map(select(.sport > 0)) | length')" 7
 }
 
 @test "a persistent group of ports, TCP and UDP, IPv4" { group $VIP 10.2.0.11 10.2.0.12 10.1.0.2; }
@@ -494,14 +497,11 @@ servers_listed_are() {
 	is "$(listed "ESTABLISHED .* 10.2.0.11:7000")" 2
 }
 
-# Says, and hears, four million bytes: big_talk NAME
+# Says, and hears, eight million bytes: big_talk NAME
 big_talk() {
-	local i
-
-	for i in {1..100}; do
-		head -c 40000 /dev/zero | tr '\0' "x" >"$LAB_DIR/$1.in"
-		heard "$1" "" >/dev/null || return
-	done
+	head -c 8000000 /dev/zero | tr '\0' "x" 1<>"$LAB_DIR/$1.in"
+	say "$1" " and that is all"
+	await 10 grep -aq "x and that is all" "$LAB_DIR/$1.log"
 }
 
 # --- ICMP and fragments ---
