@@ -457,10 +457,11 @@ Test(carried, what_is_over_there_is_not)
 		if (i < 2)
 			seen(PKT_IN, PKT_RST);
 		cr_assert_eq(state(), i < 2 ? TCP_CLOSED : TCP_ESTAB);
-		if (i == 1)
+		if (i == 1) {
 			in(PKT_SYN);
-		if (i == 1)
-			seen(PKT_IN, PKT_RST);
+			seen(PKT_OUT, PKT_RST);
+			cr_assert_eq(atomic_load(&svc->traffic.conns), 3, "a new one");
+		}
 		rcu_read_lock();
 		conn_expire(lab.d.conns, conn());
 		rcu_read_unlock();
