@@ -26,7 +26,7 @@ struct carrier {
 	const struct director_conf *conf;
 	struct direct direct;
 	enum datapath wanted;
-	bool carries, settled;
+	bool carries, settled, used;
 	pthread_mutex_t lock; /* of conntrack: nfvsadm kill has a thread of its own */
 	struct conntrack *conntrack;
 	struct numbers *numbers;
@@ -220,6 +220,7 @@ static void plan_service(struct carrier *carrier, struct service *svc)
 	if (!svc->packet_reason && !number_all(carrier, svc))
 		svc->packet_reason = "director.mark_mask has no number left for its servers";
 	svc->carried = !svc->packet_reason;
+	carrier->used |= svc->carried;
 	if (svc->carried)
 		return;
 	cds_list_for_each_entry (dest, &svc->dests, list) {
@@ -285,6 +286,11 @@ int carrier_plan(struct carrier *carrier, const struct rules_carried **out, size
 	return ret;
 }
 
+bool carrier_used(const struct carrier *carrier)
+{
+	return carrier->used;
+}
+
 static int settle_service(struct service *svc, void *data)
 {
 	const struct carrier *carrier = data;
@@ -298,10 +304,12 @@ static int settle_service(struct service *svc, void *data)
 
 void carrier_settle(struct carrier *carrier)
 {
+	atomic_store_explicit(&carrier->direct.settings->carries, carrier->used,
+			      memory_order_relaxed);
 	rcu_read_lock();
 	services_each(carrier->direct.services, settle_service, carrier);
 	rcu_read_unlock();
-	if (carrier->settled || !carrier->carries) {
+	if (carrier->settled || !carrier->used) {
 		carrier->settled = true;
 		return;
 	}
@@ -315,13 +323,13 @@ void carrier_settle(struct carrier *carrier)
 
 void carrier_withdraw(struct carrier *carrier)
 {
-	if (carrier->settled && carrier->carries)
+	if (carrier->settled && carrier->used)
 		remnants_drop(carrier->conntrack, carrier->direct.mark_mask);
 }
 
 void carrier_count(struct carrier *carrier)
 {
-	if (carrier->carries && carrier->carried_len)
+	if (carrier->settled && carrier->carried_len)
 		numbers_count(carrier->numbers, carrier->conf->table);
 }
 

@@ -37,6 +37,10 @@ void carrier_forgo(struct carrier *carrier);
  */
 int carrier_plan(struct carrier *carrier, const struct rules_carried **out, size_t *len);
 
+/* Does any service have connections that the kernel carries, or did one since the start? Without,
+ * the rules do not speak of conntrack, which would make it track everything. */
+bool carrier_used(const struct carrier *carrier);
+
 /* The rules are in the kernel: new connections may be carried. The first time, the numbers having
  * been taken over, what a daemon before left in the kernel comes into the table. */
 void carrier_settle(struct carrier *carrier);

@@ -14,6 +14,7 @@
 struct installed {
 	struct rules_input params; /* all but services and servers */
 	struct ruleset *ruleset;   /* NULL: nothing is installed */
+	bool carries;		   /* what is has what carrying takes */
 };
 
 struct installed *installed_new(const struct director_conf *conf, const struct rules_caps *caps,
@@ -32,7 +33,6 @@ struct installed *installed_new(const struct director_conf *conf, const struct r
 		.seed = seed,
 		.tproxy = caps->tproxy,
 		.dup = caps->dup,
-		.carries = caps->carries,
 		.copies = conf->first_queue,
 		.locals = conf->locals.items,
 		.locals_len = conf->locals.len,
@@ -94,6 +94,7 @@ static struct ruleset *ruleset_wanted(const struct installed *installed,
 
 	if (carrier_plan(carrier, &params.carried, &params.carried_len))
 		wanted.no_memory = true;
+	params.carries = carrier_used(carrier);
 
 	rcu_read_lock();
 	services_each(services, want_service, &wanted);
@@ -110,7 +111,8 @@ int installed_update(struct installed *installed, const struct services *service
 
 	if (!ruleset)
 		return -EINVAL;
-	if (installed->ruleset)
+	carrier_count(carrier); /* what leaves the rules takes its counters along */
+	if (installed->ruleset && carrier_used(carrier) == installed->carries)
 		ret = ruleset_update(installed->ruleset, ruleset, err);
 	if (ret == -ENOENT)
 		ret = ruleset_install(ruleset, err);
@@ -120,6 +122,7 @@ int installed_update(struct installed *installed, const struct services *service
 	}
 	ruleset_free(installed->ruleset);
 	installed->ruleset = ruleset;
+	installed->carries = carrier_used(carrier);
 	carrier_settle(carrier);
 	return 0;
 }

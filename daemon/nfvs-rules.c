@@ -125,7 +125,6 @@ static struct ruleset *conf_ruleset(const struct conf *conf, struct error *err)
 		.seed = SEED,
 		.tproxy = true,
 		.dup = true,
-		.carries = true,
 		.copies = director->first_queue,
 		.locals = director->locals.items,
 		.locals_len = director->locals.len,
@@ -143,6 +142,8 @@ static struct ruleset *conf_ruleset(const struct conf *conf, struct error *err)
 		listed.wanted.no_memory = true;
 	for (size_t i = 0; !listed.wanted.no_memory && i < conf->services_len; i++)
 		list_service(&listed, &services[i], &conf->services[i]);
+	for (size_t i = 0; i < conf->services_len; i++)
+		params.carries |= services && services[i].carried;
 	params.carried = listed.carried;
 	params.carried_len = listed.carried_len;
 	ruleset = wanted_ruleset(&listed.wanted, &params, err);

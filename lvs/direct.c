@@ -32,6 +32,16 @@ static struct verdict verdict_pass(struct direct *d, enum reason reason)
 	return (struct verdict){.action = VERDICT_ACCEPT};
 }
 
+/* Likewise, for a packet of a service: without the daemon the rules would find it a server. */
+static struct verdict verdict_leave(struct direct *d, const struct pkt *pkt)
+{
+	struct verdict verdict = verdict_pass(d, REASON_NO_CONN);
+
+	verdict.set_mark = atomic_load_explicit(&d->settings->carries, memory_order_relaxed);
+	verdict.mark = (pkt->mark & ~d->mark_mask) | mark_unseen(d->mark_mask);
+	return verdict;
+}
+
 /* Accepted with all our mark bits set: the chain after the queue answers port unreachable, in the
  * kernel, with its source address choice and rate limit. */
 static struct verdict verdict_refuse(struct direct *d, const struct pkt *pkt, enum reason reason)
@@ -69,7 +79,8 @@ static struct verdict conn_carry(struct direct *d, struct conn *conn, const stru
 
 static struct verdict conn_forward(struct direct *d, struct conn *conn, struct pkt *pkt)
 {
-	uint32_t mark = pkt->dir == PKT_IN ? conn_carried(conn) : 0;
+	bool seen = pkt->dir == PKT_IN && !(pkt->mark & mark_unseen(d->mark_mask));
+	uint32_t mark = seen ? conn_carried(conn) : 0;
 	struct verdict verdict;
 
 	if (mark)
@@ -101,7 +112,7 @@ static bool starts(const struct direct *d, const struct pkt *pkt)
 static struct conn *conn_begin(struct direct *d, struct pkt *pkt, const struct flow *flow,
 			       struct verdict *verdict)
 {
-	struct service *svc = services_find(d->services, flow, pkt->mark);
+	struct service *svc = services_find(d->services, flow, pkt->mark & ~d->mark_mask);
 	struct conn *conn;
 
 	if (!svc) {
@@ -109,7 +120,7 @@ static struct conn *conn_begin(struct direct *d, struct pkt *pkt, const struct f
 		return NULL;
 	}
 	if (!pkt->icmp_error && !starts(d, pkt)) {
-		*verdict = verdict_pass(d, REASON_NO_CONN);
+		*verdict = verdict_leave(d, pkt);
 		return NULL;
 	}
 	if (defence_drops_packet(d->settings)) {
@@ -121,7 +132,7 @@ static struct conn *conn_begin(struct direct *d, struct pkt *pkt, const struct f
 		d->begun++;
 		return conn;
 	case SCHEDULED_IGNORED:
-		*verdict = verdict_pass(d, REASON_NO_CONN);
+		*verdict = verdict_leave(d, pkt);
 		break;
 	case SCHEDULED_REFUSED:
 		*verdict = verdict_refuse(d, pkt, REASON_NO_SERVER);
@@ -210,7 +221,7 @@ static struct conn *icmp_begin(struct direct *d, struct pkt *pkt, const struct f
 		return NULL;
 	}
 	conn = conn_begin(d, pkt, flow, verdict);
-	if (!conn && verdict->set_mark)
+	if (!conn && (verdict->mark & d->mark_mask) == mark_refuse(d->mark_mask))
 		*verdict = (struct verdict){.action = VERDICT_DROP};
 	return conn;
 }

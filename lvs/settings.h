@@ -46,6 +46,8 @@ struct settings {
 	struct defence defence;
 	/* Not a setting of IPVS's, but kept like one, host order: net.ipv4.ip_local_port_range. */
 	_Atomic uint32_t port_min, port_max;
+	/* Likewise: the rules in the kernel are such that it can carry connections. */
+	_Atomic uint32_t carries;
 	/* Set by workers: some server's dest->near is new. */
 	_Atomic uint32_t near;
 };

@@ -43,6 +43,16 @@ static inline uint32_t mark_told(uint32_t mask)
 	return mask & -mask;
 }
 
+/*
+ * In the packet mark, on the way to the daemon: conntrack makes nothing of the packet, so the
+ * kernel cannot carry it. On the way back: it is none of ours, and no schedule of the rules' is to
+ * touch it.
+ */
+static inline uint32_t mark_unseen(uint32_t mask)
+{
+	return mark_told(mask);
+}
+
 /* The mark with @number, from 1 on, in the bits of @mask above the lowest; 0: too large a number,
  * or not one for a server. */
 static inline uint32_t mark_carried(uint32_t mask, uint32_t number)

@@ -213,3 +213,13 @@ void builder_jhash(struct builder *b, uint32_t len, uint32_t modulus, uint32_t s
 	if (offset)
 		nftnl_expr_set_u32(e, NFTNL_EXPR_HASH_OFFSET, offset);
 }
+
+void builder_mark_store(struct builder *b)
+{
+	struct nftnl_expr *e = builder_expr(b, "meta");
+
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, NFT_META_MARK);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_META_SREG, REG_KEY);
+}

@@ -47,4 +47,7 @@ void builder_jhash(struct builder *b, uint32_t len, uint32_t modulus, uint32_t s
 		   uint32_t offset);
 void builder_verdict(struct builder *b, int code, const char *chain);
 
+/* The register with keys becomes the packet mark. */
+void builder_mark_store(struct builder *b);
+
 #endif

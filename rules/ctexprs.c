@@ -69,6 +69,16 @@ static void tell(struct builder *b)
 	builder_ct_store(b);
 }
 
+static void unseen(struct builder *b)
+{
+	const uint32_t bit = mark_unseen(b->ruleset->mark_mask);
+
+	any_bit(b, NFT_CT_STATE, NF_CT_STATE_INVALID_BIT);
+	builder_meta(b, NFT_META_MARK, REG_KEY);
+	builder_mask(b, ~bit, bit);
+	builder_mark_store(b);
+}
+
 static void copy(struct builder *b)
 {
 	struct nftnl_expr *e = builder_expr(b, "log");
@@ -161,6 +171,9 @@ void ctexprs_fill(struct builder *b, const struct stmt *stmt)
 		break;
 	case TRACKED_EDGE:
 		tcp_flags(b, EDGES, 0);
+		break;
+	case TRACKED_UNSEEN:
+		unseen(b);
 		break;
 	case TRACKED_RELATED:
 		any_bit(b, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_RELATED));

@@ -25,16 +25,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void mark_store(struct builder *b)
-{
-	struct nftnl_expr *e = builder_expr(b, "meta");
-
-	if (!e)
-		return;
-	nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, NFT_META_MARK);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_META_SREG, REG_KEY);
-}
-
 static void mark_by(struct builder *b, const struct stmt *stmt)
 {
 	struct nftnl_expr *e;
@@ -43,7 +33,7 @@ static void mark_by(struct builder *b, const struct stmt *stmt)
 	e = builder_lookup(b, set_layouts[stmt->set].name, REG_KEY);
 	if (e)
 		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, REG_KEY);
-	mark_store(b);
+	builder_mark_store(b);
 }
 
 static void queue_native(struct builder *b, uint16_t number)
@@ -209,7 +199,7 @@ static void stmt_fill(struct builder *b, const struct stmt *stmt)
 	case STMT_UNMARK:
 		builder_meta(b, NFT_META_MARK, REG_KEY);
 		builder_mask(b, ~bits, 0);
-		mark_store(b);
+		builder_mark_store(b);
 		break;
 	case STMT_SEND:
 		send_own(b);

@@ -137,6 +137,7 @@ enum tracked {
 	TRACKED_ORIGINAL,  /* goes on if the packet goes the way of the connection's first */
 	TRACKED_REPLY,	   /* goes on if it goes the other way */
 	TRACKED_EDGE,	   /* goes on if TCP begins or ends a connection: SYN, FIN, RST */
+	TRACKED_UNSEEN,	   /* what conntrack finds invalid is marked so: mark_unseen() */
 	TRACKED_RELATED,   /* goes on if it is an error about a packet that conntrack saw */
 	TRACKED_LATE,	   /* goes on if it is TCP that does not begin a connection */
 	TRACKED_ASSURED,   /* goes on if both ends have spoken */

@@ -217,6 +217,9 @@ static void print_tracked(FILE *out, const struct stmt *stmt, const struct rules
 	case TRACKED_EDGE:
 		fputs("tcp flags & (fin | syn | rst) != 0x0", out);
 		break;
+	case TRACKED_UNSEEN:
+		fprintf(out, "ct state invalid meta mark set meta mark | 0x%x", mark_unseen(bits));
+		break;
 	case TRACKED_RELATED:
 		fputs("ct state related", out);
 		break;

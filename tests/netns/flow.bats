@@ -83,15 +83,19 @@ listed_are() {
 }
 
 # A TCP connection that the test talks on by say, and whose answers are its log: talk NAME HOST PORT
+declare -A mouths
 talk() {
+	local mouth
+
 	rm -f "$LAB_DIR/$1.in"
 	mkfifo "$LAB_DIR/$1.in"
-	spawn "$1" client socat -t 100 "PIPE:$LAB_DIR/$1.in!!STDOUT" "TCP:$2:$3"
+	exec {mouth}<>"$LAB_DIR/$1.in" # for both, so that neither waits for the other, or ends with it
+	mouths[$1]=$mouth
+	spawn "$1" client socat -t 100 "OPEN:$LAB_DIR/$1.in,rdonly!!STDOUT" "TCP:$2:$3"
 }
 
-# Opened for reading too, so that a client that is gone does not stop the test.
 say() {
-	echo "$2" 1<>"$LAB_DIR/$1.in"
+	echo "$2" >&"${mouths[$1]}"
 }
 
 answered() {
@@ -499,7 +503,7 @@ servers_listed_are() {
 
 # Says, and hears, eight million bytes: big_talk NAME
 big_talk() {
-	head -c 8000000 /dev/zero | tr '\0' "x" 1<>"$LAB_DIR/$1.in"
+	head -c 8000000 /dev/zero | tr '\0' "x" >&"${mouths[$1]}"
 	say "$1" " and that is all"
 	await 10 grep -aq "x and that is all" "$LAB_DIR/$1.log"
 }
