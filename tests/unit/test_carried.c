@@ -103,7 +103,7 @@ static bool carried_to(uint32_t mark)
 
 Test(carried, the_first_packet_is_answered_by_the_number)
 {
-	lab.mark = 0xabcd1234; /* others' bits stay */
+	lab.mark = 0xabcc1234; /* others' bits stay */
 	in(PKT_SYN);
 	cr_assert(carried_to(MARK | 0x1234));
 	cr_assert(conn());
@@ -280,7 +280,9 @@ Test(carried, cut_copies_are_as_good)
 	/* but a packet is not whole with its head alone */
 	cr_assert_eq(lab_send(&lab, PKT_IN, &answer).action, VERDICT_ACCEPT);
 	cr_assert_eq(lab_bytes(&lab, PKT_IN, lab.before, 28).action, VERDICT_DROP);
-	cr_assert_eq(lab_reason(&lab, REASON_TRUNCATED), 1);
+	lab_send(&lab, PKT_OUT, &fin);
+	cr_assert_eq(lab_bytes(&lab, PKT_OUT, lab.before, 40).action, VERDICT_DROP);
+	cr_assert_eq(lab_reason(&lab, REASON_TRUNCATED), 2);
 }
 
 Test(carried, copies_of_what_is_unknown_begin_nothing)

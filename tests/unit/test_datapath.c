@@ -23,6 +23,8 @@ Test(datapath, obstacles_in_their_order)
 	spec.flags = SERVICE_ONEPACKET;
 	which.methods = NAT | 1u << FORWARD_DR;
 	cr_assert_str_eq(datapath_obstacle(&which), "the configuration says so");
+	which.wanted = DATAPATH_UNSET;
+	cr_assert_str_eq(datapath_obstacle(&which), "the configuration says so");
 	which.wanted = DATAPATH_AUTO;
 	cr_assert_str_eq(datapath_obstacle(&which), "not all servers have the method nat");
 	which.methods = NAT;
@@ -197,11 +199,11 @@ Test(datapath, is_kept_as_it_is_said)
 {
 	struct conf *conf = parse(WITH("tcp", "80", OWN("flow")));
 
-	cr_assert_eq(conf->director.datapath, DATAPATH_AUTO);
+	cr_assert_eq(conf->director.datapath, DATAPATH_PACKET, "the default");
 	cr_assert_eq(conf->services[0].spec.datapath, DATAPATH_FLOW);
 	conf_free(conf);
-	conf = parse(PACKET WITH("tcp", "80", ""));
-	cr_assert_eq(conf->director.datapath, DATAPATH_PACKET);
+	conf = parse("director = { datapath = \"auto\"; }; " WITH("tcp", "80", ""));
+	cr_assert_eq(conf->director.datapath, DATAPATH_AUTO);
 	cr_assert_eq(conf->services[0].spec.datapath, DATAPATH_UNSET);
 	conf_free(conf);
 }

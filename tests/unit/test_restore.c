@@ -167,9 +167,9 @@ Test(restore, of_both_families)
 {
 	struct service_spec spec = build_service(IPPROTO_UDP, "fd00::100", 53);
 	struct remnant one = {.flow = build_flow(IPPROTO_UDP, "fd00::2", 4000, "fd00::100", 53),
-			      .server = build_addr("fd00:2::1"),
+			      .server = build_addr("a02:1::"), /* the bytes of A */
 			      .server_port = htons(5353)};
-	struct dest *dest = lab_dest(&lab, lab_service(&lab, spec), "fd00:2::1", 5353, 1);
+	struct dest *dest = lab_dest(&lab, lab_service(&lab, spec), "a02:1::", 5353, 1);
 
 	serve(web(), 8080);
 	one.dest = a; /* a number that is IPv4's now */
@@ -263,9 +263,9 @@ Test(restore, a_persistent_client_gets_its_template_again)
 /* One for all ports keeps none. */
 Test(restore, a_template_of_all_ports_has_no_port)
 {
-	struct remnant one = remnant(4000, B, 80);
+	struct remnant one = remnant(4000, B, 8080);
 
-	serve(sticky(0), 0);
+	serve(sticky(0), 8080); /* no service from a file has that */
 	cr_assert(restore(&one));
 	cr_assert(conn(4000)->control);
 	cr_assert_eq(conn(4000)->control->dport, 0);
