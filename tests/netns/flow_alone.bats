@@ -1,0 +1,171 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the kernel carries while the daemon does not look: it is dead, hears nothing of a connection for
+# longer than that may be idle, or had the connection itself for a while.
+
+load common
+load topology
+load flow
+
+# --- without a daemon ---
+
+web() {
+	fixed "protocol = \"tcp\"; address = \"$VIP\"; port = 80; scheduler = \"wrr\"; $1" 8080 "${@:2}"
+}
+
+# Where the connections of NAME are, by the daemon's list, as tally has them.
+servers_listed() {
+	adm connections --json --state established --service tcp $VIP:80 | jq -r .server |
+		sed 's/10.2.0.1/rs/' | tally
+}
+
+# servers_listed_are TALLY
+servers_listed_are() {
+	[[ $(servers_listed) = "$1" ]]
+}
+
+@test "killed, and started again: no request fails, no connection is lost" {
+	local chains seen count rs
+
+	director "$(web '' 3 2 1)"
+	chains=$(base_chains)
+	has "$chains" '"nfvs"'
+	spawn live client python3 "$LAB_SRC/client.py" live $VIP 80
+	await 5 grep -q rs "$LAB_DIR/live.log"
+	load_start load http://$VIP/
+	load_more load 50
+	crash
+	load_more load 50
+	is "$(load_stop load)" ""
+	# Its weights, in sixteenths.
+	is "$(fetch client 32 http://$VIP/ | tally)" "rs1:16 rs2:10 rs3:6"
+	hold a 8 $VIP 80 >/dev/null
+	seen=$({ grep -h '^rs' "$LAB_DIR/a.log"; head -n 1 "$LAB_DIR/live.log"; } | tally)
+	count=$(wc -l <"$LAB_DIR/live.log")
+	load_start load http://$VIP/
+	load_more load 50
+	director "$(web '' 3 2 1)"
+	load_more load 50
+	is "$(load_stop load)" ""
+	is "$(base_chains)" "$chains"
+	await 5 servers_listed_are "$seen" || { servers_listed; echo "$seen"; return 1; }
+	for rs in 1 2 3; do
+		count_of=$(sed -n "s/.*rs$rs:\([0-9]*\).*/\1/p" <<<"$seen")
+		has "$(conns_of 10.2.0.1$rs:8080)" "^${count_of:-0} [0-9]+\$"
+	done
+	(($(status_of .datapath.taken_over) >= 9))
+	has "$(adm status)" 'connections taken over: [1-9]'
+	has "$(<"$LAB_DIR/nfvsd.log")" ' connections taken over from the kernel'
+	await 5 sh -c "[ \$(wc -l <'$LAB_DIR/live.log') -gt $((count + 50)) ]"
+	running live
+	is "$(tally <"$LAB_DIR/live.log" | wc -w)" 1
+	seen=$(queued)
+	count=$(wc -l <"$LAB_DIR/live.log")
+	await 5 sh -c "[ \$(wc -l <'$LAB_DIR/live.log') -gt $((count + 50)) ]"
+	queued_less "$seen" 5
+	stop live # with status 0: no request failed
+}
+
+@test "killed: a weight that was changed before counts" {
+	director "$(web '' 1 1 1)"
+	adm -e -t $VIP:80 -r 10.2.0.11:8080 -m -w 0
+	adm -e -t $VIP:80 -r 10.2.0.13:8080 -m -w 3
+	crash
+	is "$(fetch client 32 http://$VIP/ | tally)" "rs2:8 rs3:24"
+}
+
+@test "killed: a persistent client stays with one server" {
+	local address
+
+	director "$(web 'persistent = 300;' 1 1 1)"
+	crash
+	for address in 10.1.0.2 10.1.0.3; do
+		has "$(fetch client 12 http://$VIP/ --interface $address | tally)" '^rs[123]:12$'
+	done
+}
+
+# --- time ---
+
+@test "a connection that only the kernel sees is not idle" {
+	local before
+
+	director
+	service -t $VIP:7000 rr 7000 1
+	adm --set 3 0 0
+	spawn a client python3 "$LAB_SRC/ends.py" connect 1 $VIP 7000 chat
+	await 10 grep -q up "$LAB_DIR/a.log"
+	await 5 listed_are "ESTABLISHED" 1
+	before=$(queued)
+	sleep 7
+	is "$(listed "TCP 00:0[0-3] +ESTABLISHED .* 10.2.0.11:7000")" 1
+	running a
+	is "$(<"$LAB_DIR/a.log")" up
+	queued_less "$before" 3
+	await 5 conns_are 10.2.0.11:7000 "1 0"
+}
+
+@test "a silent connection ends here and in the kernel" {
+	local before start
+
+	director
+	service -t $VIP:7000 rr 7000 1
+	adm --set 3 0 0
+	talk a $VIP 7000
+	carried a
+	start=${EPOCHREALTIME/./}
+	heard a last
+	await 10 listed_are "TCP" 0
+	((${EPOCHREALTIME/./} - start > 2900000))
+	[[ ${NFVS_VM_GUEST:-} ]] || ((${EPOCHREALTIME/./} - start < 8000000))
+	before=$(on dir nft list set ip nfvs flows_in)
+	has "$before" 'counter packets [1-9]'
+	say a late
+	unanswered a late
+	is "$(on dir nft list set ip nfvs flows_in)" "$before"
+}
+
+# --- from one datapath to the other ---
+
+@test "a service that changes its datapath, and back, keeps its connections" {
+	local before
+
+	director
+	service -t $VIP:7000 rr 7000 1
+	talk a $VIP 7000
+	carried a
+	adm -a -t $VIP:7000 -r 10.2.0.13:7000 -g -w 0
+	is "$(status_of '.datapath.packet[0].because')" "not all servers have the method nat"
+	before=$(queued)
+	heard a "to the daemon"
+	talk b $VIP 7000
+	heard b "with the daemon"
+	queued_less "$before" 6 && return 1
+	adm -d -t $VIP:7000 -r 10.2.0.13:7000
+	is "$(status_of .datapath.flow)" 1
+	# Conntrack may make nothing of packets behind those that it did not see; the daemon does.
+	heard a "a is back"
+	heard b "b is there"
+	is "$(listed "ESTABLISHED .* 10.2.0.11:7000")" 2
+}
+
+# The load has that part of the big file, in percent: load_has PERCENT
+load_has() {
+	(($(stat -c %s "$LAB_DIR/got") * 100 >= $(stat -c %s "$LAB_DIR/files/big") * $1))
+}
+
+@test "a download goes on while its service changes its datapath, and back" {
+	local before
+
+	director
+	service -t $VIP:80 rr 8080 1
+	spawn load client curl -sS --limit-rate $(($(stat -c %s "$LAB_DIR/files/big") / 6)) \
+		--max-time 60 -o "$LAB_DIR/got" http://$VIP/big
+	await 10 load_has 10
+	adm -a -t $VIP:80 -r 10.2.0.13:80 -g -w 0
+	before=$(queued)
+	await 10 load_has 60
+	queued_less "$before" 100 && return 1
+	adm -d -t $VIP:80 -r 10.2.0.13:80
+	finish load
+	is "$(sha256sum <"$LAB_DIR/got")" "$(<"$LAB_DIR/files/big.sha256")"
+}
