@@ -29,8 +29,8 @@ const char *datapath_obstacle(const struct datapath_case *which)
 {
 	const struct service_spec *spec = which->spec;
 
-	if (which->wanted != DATAPATH_FLOW)
-		return "datapath flow is not asked for";
+	if (which->wanted == DATAPATH_PACKET || which->wanted == DATAPATH_UNSET)
+		return "the configuration says so";
 	if (which->methods & ~(1u << FORWARD_NAT))
 		return "not all servers have the method nat";
 	if (spec->flags & SERVICE_ONEPACKET)

@@ -60,7 +60,7 @@ const struct key keys[] = {
 	 AT(director_conf, rules_managed),
 	 .about = "managed: nfvsd puts its rules into the kernel and takes them out. external: it "
 		  "touches no rule, the administrator loads what nfvs-rules prints."},
-	{GROUP_DIRECTOR, "datapath", KEY_WORD, .initial = "auto", .words = datapath_words,
+	{GROUP_DIRECTOR, "datapath", KEY_WORD, .initial = "packet", .words = datapath_words,
 	 AT(director_conf, datapath),
 	 .about =
 		 "Who carries the packets of a connection once it is decided. packet: nfvsd, every "
