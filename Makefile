@@ -92,7 +92,7 @@ unit: $(TESTS) ## unit tests alone
 netns: all ## end-to-end tests in network namespaces alone
 	@B=$(B) bash tests/run-check netns
 vm: deps all ## all end-to-end tests again in a stock Debian kernel under emulation, IPVS beside nfvs (long)
-	@B=$(B) NFVS_VM_ALL=1 NFVS_SEEDS=$(SEEDS) bash tests/run-check vm
+	@B=$(B) NFVS_VM_ALL=1 NFVS_SEEDS=$(SEEDS) NFVS_SEED=$${NFVS_SEED:-$$(date +%s)} bash tests/run-check vm
 san: ## unit tests under address and undefined behaviour sanitizers
 	@$(MAKE) --no-print-directory -s B=build/asan SAN="address undefined" CFLAGS="-O1 -g" san-programs
 	@B=$(B) bash tests/run-check san

@@ -117,6 +117,7 @@ class Run:
         self.carried = {}  # the last packet to a server, by client and virtual address
         self.services = ""  # as the left side lists them
         self.chance = False  # has some of it been up to chance?
+        self.told = False  # may an ICMP error have begun a connection?
 
     def step(self, line):
         """One line; compare() then compares what it has led to"""
@@ -129,6 +130,7 @@ class Run:
         elif words[0] == "wait":
             yield float(words[1])
         elif words[0] == "set":
+            self.told |= words[1:] == ["schedule_icmp", "1"]
             self.same(f"the answer to {line}", [one.set(*words[1:]) for one in self.pair.sides])
         elif words[0] == "rates":
             yield from self.rates(*words[1:])
@@ -286,7 +288,8 @@ class Run:
             if one.ended():
                 raise Mismatch(self.steps, f"{one.kind} has ended", ("", one.ended()))
         while not self.chance:
-            (left, times), (right, others) = side.snapshots(self.pair.sides, self.names, counted)
+            (left, times), (right, others) = side.snapshots(
+                self.pair.sides, self.names, counted, self.told)
             late = [i for i, (one, other) in enumerate(zip(times, others))
                     if abs(one - other) > SLACK]
             if (left == right and not late) or time.monotonic() > end:

@@ -179,14 +179,18 @@ def connections(text, mine):
     return "\n".join(row for row, _ in rows), [left for _, left in rows]
 
 
-def counters(text, exact):
+def counters(text, exact, told):
     """The rows of --stats. A stream's packets depend on when each end got to run, unless each was
-    sent by hand; its connections, and everything about datagrams, do not."""
+    sent by hand; its connections, and everything about datagrams, do not. With schedule_icmp IPVS
+    also counts as an answer what it says itself to a client whose closed connection is opened again
+    while no server has weight: those columns, OutPkts and OutBytes, are then left out (@told)."""
     rows, datagrams = [], exact
     for line in text.splitlines()[3:]:
         row = line.split()
         if row[0] != "->":
             datagrams = exact or row[0] == "UDP"
+        if told:
+            row[-3] = row[-1] = "-"
         rows.append(" ".join(row if datagrams else row[:3]))
     return "\n".join(rows)
 
@@ -202,7 +206,7 @@ def rates(text):
             yield f"{service} {row[1]} column {column}", int(value)
 
 
-def snapshots(sides, mine, counted):
+def snapshots(sides, mine, counted, told):
     """For each side what it has to say about itself: names of lists, and their texts. And how long
     each connection has still to live."""
     lists = LISTS + ((COUNTERS,) if counted else ())
@@ -212,7 +216,7 @@ def snapshots(sides, mine, counted):
         texts = [side.tool.read() for _ in lists]
         texts[1], times = connections(texts[1], mine)
         if counted:
-            texts[2] = counters(texts[2], not side.clients)
+            texts[2] = counters(texts[2], not side.clients, told)
         yield list(zip(lists, texts)), times
 
 
