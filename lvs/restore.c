@@ -8,20 +8,35 @@
 #include "lvs/schedule.h"
 #include "lvs/track.h"
 
-/* The server by its number, if it is still the same; else that which its service has at the port
- * that it answers from, or for all ports. */
-static struct dest *dest_of(const struct direct *d, const struct remnant *remnant)
+static bool in_group(const struct service *svc, const struct flow *flow)
+{
+	for (size_t i = 0; i < svc->matches_len; i++)
+		if (match_contains(&svc->matches[i], flow->af, flow->protocol, &flow->daddr,
+				   flow->dport))
+			return true;
+	return false;
+}
+
+/* The service that claims it now. The rules' own schedule keeps no packet mark, so a firewall-mark
+ * service is known by the server's number then. */
+static struct service *service_of(const struct direct *d, const struct remnant *remnant)
+{
+	struct service *svc = NULL;
+
+	if (!remnant->mark && remnant->dest)
+		svc = atomic_load_explicit(&remnant->dest->svc, memory_order_relaxed);
+	if (svc && svc->key.fwmark && svc->key.af == remnant->flow.af &&
+	    in_group(svc, &remnant->flow))
+		return svc;
+	return services_find(d->services, &remnant->flow, remnant->mark);
+}
+
+/* The server that the service has at the port that it answers from, or for all ports. */
+static struct dest *dest_of(const struct service *svc, const struct remnant *remnant)
 {
 	const uint8_t af = remnant->flow.af;
-	struct dest *dest = remnant->dest;
-	const struct service *svc;
+	struct dest *dest = service_dest(svc, af, &remnant->server, remnant->server_port);
 
-	if (dest && dest->af == af && addr_equal(&dest->addr, &remnant->server))
-		return dest;
-	svc = services_find(d->services, &remnant->flow, remnant->mark);
-	if (!svc)
-		return NULL;
-	dest = service_dest(svc, af, &remnant->server, remnant->server_port);
 	return dest ? dest : service_dest(svc, af, &remnant->server, 0);
 }
 
@@ -50,11 +65,11 @@ static struct conn *template_of(struct direct *d, struct service *svc, struct de
 
 bool conn_restore(struct direct *d, const struct remnant *remnant)
 {
-	struct dest *dest = dest_of(d, remnant);
-	struct service *svc = dest ? atomic_load_explicit(&dest->svc, memory_order_relaxed) : NULL;
+	struct service *svc = service_of(d, remnant);
+	struct dest *dest = svc ? dest_of(svc, remnant) : NULL;
 	struct conn *conn;
 
-	if (!svc)
+	if (!dest)
 		return false;
 	if (conn_find(d->conns, &remnant->flow, PKT_IN))
 		return true;

@@ -116,16 +116,40 @@ Test(restore, a_connection_by_the_number_of_its_server)
 	cr_assert(lab_runs(&lab, VIP, 80, CLIENT, 4000));
 }
 
-/* The number may be of a service whose address no longer leads to it. */
-Test(restore, the_number_says_more_than_the_service)
+/* Another configuration may have given the number, or the server, to another service. */
+Test(restore, a_number_of_another_service_is_not_believed)
 {
 	struct service_spec other = build_service(IPPROTO_TCP, VIP, 81);
-	struct remnant one = remnant(4000, "10.2.0.3", 8080);
+	struct remnant one = remnant(4000, "10.2.0.3", 8080), two = remnant(4001, B, 8080);
 
 	serve(web(), 8080);
 	one.dest = lab_dest(&lab, lab_service(&lab, other), "10.2.0.3", 8080, 1);
+	cr_assert_not(restore(&one));
+	two.dest = one.dest;
+	cr_assert(restore(&two));
+	cr_assert_eq(conn(4001)->dest, b);
+}
+
+/* The rules' own schedule keeps no packet mark. */
+Test(restore, a_group_by_the_number_of_its_server)
+{
+	struct match match = {.af = AF_INET,
+			      .protocol = IPPROTO_TCP,
+			      .first = 80,
+			      .last = 80,
+			      .addr = build_addr(VIP)};
+	struct remnant one = remnant(4000, A, 80), other = remnant(4001, A, 80);
+	struct service_spec spec = build_fwmark(7);
+
+	spec.matches = &match;
+	spec.matches_len = 1;
+	serve(spec, 0);
+	one.dest = other.dest = a;
 	cr_assert(restore(&one));
-	cr_assert_eq(conn(4000)->dest, one.dest);
+	cr_assert_eq(conn(4000)->dest, a);
+	cr_assert_eq(conn_fwmark(conn(4000)), 7);
+	other.flow.dport = htons(81);
+	cr_assert_not(restore(&other));
 }
 
 Test(restore, by_the_service_if_the_number_is_anothers)
