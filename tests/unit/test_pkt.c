@@ -22,6 +22,7 @@ static enum reason parse(struct pkt *pkt, const uint8_t *bytes, size_t len, bool
 	pkt->data = malloc(len);
 	pkt->len = (uint32_t)len;
 	pkt->gso = gso;
+	pkt->copied = false;
 	if (len)
 		memcpy(pkt->data, bytes, len);
 	reason = pkt_parse(pkt);
