@@ -53,14 +53,7 @@ static struct conn *template_of(struct direct *d, struct service *svc, struct de
 	template = conn_find_template(d->conns, &key);
 	if (template)
 		return template->dest == dest ? template : NULL;
-	if (conn_add_template(d->conns, &key, dest, key.flow.dport ? dest->port : 0, d->now,
-			      &template))
-		return NULL;
-	conn_lock(template);
-	conn_set_timeout(d->conns, template,
-			 atomic_load_explicit(&svc->timeout, memory_order_relaxed) * 1000, d->now);
-	conn_unlock(template);
-	return template;
+	return template_make(d, svc, &key, dest);
 }
 
 bool conn_restore(struct direct *d, const struct remnant *remnant)

@@ -66,19 +66,11 @@ static struct dest *bypass(struct direct *d, const struct service *svc, const st
 	return flow->af == AF_INET6 ? d->bypass->v6 : d->bypass->v4;
 }
 
-/* A new template for the scheduler's choice; NULL: refused or no memory, as *@result says. */
-static struct conn *template_add(struct direct *d, struct service *svc,
-				 const struct template_key *key, const struct flow *flow,
-				 enum scheduled *result)
+struct conn *template_make(struct direct *d, const struct service *svc,
+			   const struct template_key *key, struct dest *dest)
 {
-	const struct sched_time time = {d->now, d->settings};
-	struct dest *dest = service_schedule(svc, flow, &time);
 	struct conn *template;
 
-	*result = refuse(svc, flow);
-	if (!dest)
-		return NULL;
-	*result = SCHEDULED_NO_MEMORY;
 	if (conn_add_template(d->conns, key, dest, key->flow.dport ? dest->port : 0, d->now,
 			      &template))
 		return NULL;
@@ -87,6 +79,21 @@ static struct conn *template_add(struct direct *d, struct service *svc,
 			 atomic_load_explicit(&svc->timeout, memory_order_relaxed) * 1000, d->now);
 	conn_unlock(template);
 	return template;
+}
+
+/* A new template for the scheduler's choice; NULL: refused or no memory, as *@result says. */
+static struct conn *template_add(struct direct *d, struct service *svc,
+				 const struct template_key *key, const struct flow *flow,
+				 enum scheduled *result)
+{
+	const struct sched_time time = {d->now, d->settings};
+	struct dest *dest = service_schedule(svc, flow, &time);
+
+	*result = refuse(svc, flow);
+	if (!dest)
+		return NULL;
+	*result = SCHEDULED_NO_MEMORY;
+	return template_make(d, svc, key, dest);
 }
 
 /* The template for @flow, which @pkt begins, found or @made. */

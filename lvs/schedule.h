@@ -30,6 +30,11 @@ enum scheduled conn_schedule(struct direct *d, struct service *svc, const struct
 bool template_key(const struct service *svc, const struct flow *flow, const struct pkt *pkt,
 		  struct template_key *key);
 
+/* A new template for @key, which has @dest from now on, for as long as the service has it; NULL
+ * without memory. Under RCU. */
+struct conn *template_make(struct direct *d, const struct service *svc,
+			   const struct template_key *key, struct dest *dest);
+
 /* May this template still choose? Not once its server is gone, is a backup that stands back, or by
  * expire_quiescent_template has weight 0. */
 bool template_valid(const struct settings *settings, const struct conn *template);

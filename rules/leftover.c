@@ -4,13 +4,12 @@
  * Which of them stay is decided by the layout. Control thread, when rules are installed.
  */
 #include "rules/leftover.h"
+#include "rules/dump.h"
 #include "rules/exprs.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/set.h>
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,18 +65,16 @@ static int on_set(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
+/* @type: NFT_MSG_GETCHAIN, or NFT_MSG_GETSET: sets are dumped table by table. */
 static int dump(struct mnl_socket *nl, uint16_t type, enum family family, mnl_cb_t callback,
 		struct names *names)
 {
-	char buf[32768];
-	struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr(
-		buf, type, family == FAMILY_IP6 ? NFPROTO_IPV6 : NFPROTO_IPV4, NLM_F_DUMP, type);
+	char buf[4096];
+	struct nlmsghdr *nlh = dump_begin(buf, type, family);
 	struct nftnl_set *set;
-	ssize_t n;
-	int ret = MNL_CB_OK;
+	int ret;
 
 	if (type == NFT_MSG_GETSET) {
-		/* Sets are dumped table by table. */
 		set = nftnl_set_alloc();
 		if (!set)
 			return -ENOMEM;
@@ -85,28 +82,17 @@ static int dump(struct mnl_socket *nl, uint16_t type, enum family family, mnl_cb
 		nftnl_set_nlmsg_build_payload(nlh, set);
 		nftnl_set_free(set);
 	}
-	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
-	while (ret > MNL_CB_STOP) {
-		n = mnl_socket_recvfrom(nl, buf, sizeof(buf));
-		ret = n < 0 ? MNL_CB_ERROR
-			    : mnl_cb_run(buf, (size_t)n, type, mnl_socket_get_portid(nl), callback,
-					 names);
-	}
-	if (ret == MNL_CB_ERROR && errno != ENOENT)
-		return -errno;
-	return names->no_memory ? -ENOMEM : 0;
+	ret = dump_run(nl, nlh, callback, names);
+	return !ret && names->no_memory ? -ENOMEM : ret;
 }
 
 int leftover_read(struct leftover *leftover, const char *table, enum family family,
 		  struct error *err)
 {
 	struct names chains = {.table = table}, sets = {.table = table};
-	struct mnl_socket *nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	int ret = 0;
+	struct mnl_socket *nl = dump_open();
+	int ret = nl ? 0 : -errno;
 
-	if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID))
-		ret = -errno;
 	if (!ret)
 		ret = dump(nl, NFT_MSG_GETCHAIN, family, on_chain, &chains);
 	if (!ret)

@@ -4,14 +4,12 @@
  * one for each direction, each a server's number with a counter and, as its comment, the server's
  * label. A killed daemon's successor learns by it which number meant which server. Control thread.
  */
-#include "rules/layout.h"
+#include "rules/dump.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <libnftnl/expr.h>
 #include <libnftnl/set.h>
 #include <libnftnl/udata.h>
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <string.h>
 
@@ -75,14 +73,9 @@ static int on_message(const struct nlmsghdr *nlh, void *data)
 static int set_read(struct mnl_socket *nl, const char *table, enum family family, enum set_id id,
 		    struct reading *reading)
 {
-	char buf[32768];
-	const uint32_t seq = id + 1;
-	struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr(
-		buf, NFT_MSG_GETSETELEM, family == FAMILY_IP6 ? NFPROTO_IPV6 : NFPROTO_IPV4,
-		NLM_F_DUMP, seq);
+	char buf[4096];
+	struct nlmsghdr *nlh = dump_begin(buf, NFT_MSG_GETSETELEM, family);
 	struct nftnl_set *set = nftnl_set_alloc();
-	int ret = MNL_CB_OK;
-	ssize_t n;
 
 	if (!set)
 		return -ENOMEM;
@@ -90,25 +83,15 @@ static int set_read(struct mnl_socket *nl, const char *table, enum family family
 	nftnl_set_set_str(set, NFTNL_SET_NAME, set_layouts[id].name);
 	nftnl_set_elems_nlmsg_build_payload(nlh, set);
 	nftnl_set_free(set);
-	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
-	while (ret > MNL_CB_STOP) {
-		n = mnl_socket_recvfrom(nl, buf, sizeof(buf));
-		ret = n < 0 ? MNL_CB_ERROR
-			    : mnl_cb_run(buf, (size_t)n, seq, mnl_socket_get_portid(nl), on_message,
-					 reading);
-	}
-	return ret == MNL_CB_ERROR && errno != ENOENT ? -errno : 0;
+	return dump_run(nl, nlh, on_message, reading);
 }
 
 int living_read(const char *table, void (*fn)(const struct living *living, void *data), void *data)
 {
-	struct mnl_socket *nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	struct mnl_socket *nl = dump_open();
 	struct reading reading = {.fn = fn, .data = data};
-	int ret = 0;
+	int ret = nl ? 0 : -errno;
 
-	if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID))
-		ret = -errno;
 	for (enum family f = 0; !ret && f < FAMILIES; f++) {
 		reading.in = true;
 		ret = set_read(nl, table, f, SET_FLOWS_IN, &reading);
