@@ -432,6 +432,7 @@ static int datapath_judge(const struct draft *draft)
 
 	for (size_t i = 0; i < draft->out->servers_len; i++)
 		which.methods |= 1u << draft->out->servers[i].method;
+	which.managed = draft->director->rules_managed;
 	why = which.wanted == DATAPATH_FLOW ? datapath_obstacle(&which) : NULL;
 	if (!why)
 		return 0;

@@ -223,10 +223,9 @@ static void plan_service(struct carrier *carrier, struct service *svc)
 	carrier->used |= svc->carried;
 	if (svc->carried)
 		return;
-	cds_list_for_each_entry (dest, &svc->dests, list) {
+	/* Their numbers they keep: the kernel has connections with them, and they may be back. */
+	cds_list_for_each_entry (dest, &svc->dests, list)
 		carry(dest, 0);
-		dest->number = 0;
-	}
 }
 
 static int list_service(struct carrier *carrier, const struct service *svc)

@@ -356,6 +356,9 @@ int director_dest_del(struct director *director, const struct service_key *key,
 	dest = service_dest(svc, spec->af, &spec->addr, spec->port);
 	if (!dest)
 		return dest_error(-ENOENT, key, spec, err);
+	/* While the service still has it, for whom it counts too. */
+	if (svc->carried)
+		carrier_count(director->carrier);
 	director->stale = true;
 	return service_dest_del(director->services, svc, dest);
 }

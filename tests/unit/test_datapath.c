@@ -173,6 +173,8 @@ Test(datapath, of_files)
 		{WITH("tcp", "21", OWN("flow") "persistent = 9; "), IS_NOT("FTP")},
 		{"services = ( { fwmark = 7; " OWN("flow") "} );",
 		 IS_NOT("its mark is set by rules that are not of nfvs")},
+		{"director = { rules = \"external\"; }; " WITH("tcp", "80", OWN("flow")),
+		 IS_NOT("the rules are external")},
 		{FLOW WITH("tcp", "80", OWN("auto") SERVERS(DR_ONE)), ""},
 		{FLOW WITH("tcp", "80", OWN("packet") SERVERS(DR_ONE)), ""},
 		{PACKET WITH("tcp", "80", OWN("flow") SERVERS(DR_ONE)),

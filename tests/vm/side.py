@@ -21,6 +21,7 @@ MARK = "--stop-daemon master"
 MARK_ANSWER = "No daemon is running\n"
 LISTS = ("-Ln", "-Lcn")
 COUNTERS = "-Ln --stats --exact"
+DATAPATH = os.environ.get("NFVS_DATAPATH") or "packet"  # auto: what the kernel can, it carries
 SILENCE = 60  # seconds after which a tool is taken to hang
 SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh",
               "twos")
@@ -85,7 +86,7 @@ def start_ipvs(*_):
 def start_nfvs(lab, path):
     build = os.environ.get("B", os.path.join(os.path.dirname(__file__), "../../build"))
     with open(f"{path}/nfvs.conf", "w") as file:
-        file.write("director = { workers = 2; };\n")
+        file.write(f'director = {{ workers = 2; datapath = "{DATAPATH}"; }};\n')
     with open(f"{path}/log", "w") as log:
         daemon = lab["dir"].spawn(
             [f"{build}/nfvsd", "-c", f"{path}/nfvs.conf", "-s", f"{path}/sock"],
