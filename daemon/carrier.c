@@ -236,6 +236,7 @@ static int list_service(struct carrier *carrier, const struct service *svc)
 	if (!svc->carried)
 		return 0;
 	cds_list_for_each_entry (dest, &svc->dests, list) {
+		numbers_list(carrier->numbers, dest->number);
 		if (!array_grow(&carrier->carried, carrier->carried_len, &carrier->carried_max,
 				sizeof(*carrier->carried)))
 			return -ENOMEM;
@@ -305,6 +306,7 @@ void carrier_settle(struct carrier *carrier)
 {
 	atomic_store_explicit(&carrier->direct.settings->carries, carrier->used,
 			      memory_order_relaxed);
+	numbers_settle(carrier->numbers);
 	rcu_read_lock();
 	services_each(carrier->direct.services, settle_service, carrier);
 	rcu_read_unlock();

@@ -23,6 +23,7 @@ struct number {
 	struct dest *dest; /* NULL: free */
 	char label[NUMBER_LABEL_MAX];
 	struct counted in, out;
+	bool listed; /* the rules have it */
 };
 
 struct numbers {
@@ -121,8 +122,10 @@ static void remember_all(struct numbers *numbers, const char *table)
 
 void numbers_begin(struct numbers *numbers, const char *table)
 {
-	for (size_t i = 0; i < numbers->len; i++)
+	for (size_t i = 0; i < numbers->len; i++) {
 		numbers->items[i].dest = NULL;
+		numbers->items[i].listed = false;
+	}
 	free(numbers->earlier);
 	numbers->earlier = NULL;
 	numbers->earlier_len = 0;
@@ -197,6 +200,21 @@ bool numbers_give(struct numbers *numbers, struct dest *dest)
 	if (number)
 		take(numbers, number, dest, label);
 	return number;
+}
+
+void numbers_list(struct numbers *numbers, uint32_t number)
+{
+	struct number *listed = at(numbers, number);
+
+	if (listed)
+		listed->listed = true;
+}
+
+void numbers_settle(struct numbers *numbers)
+{
+	for (size_t i = 0; i < numbers->len; i++)
+		if (!numbers->items[i].listed)
+			numbers->items[i].in = numbers->items[i].out = (struct counted){0};
 }
 
 uint32_t numbers_mark(const struct numbers *numbers, uint32_t number)

@@ -31,6 +31,13 @@ void numbers_keep(struct numbers *numbers, struct dest *dest);
 /* @dest gets a number if it has none; false: all are taken, or no memory. */
 bool numbers_give(struct numbers *numbers, struct dest *dest);
 
+/* The rules have, or are about to have, this number. */
+void numbers_list(struct numbers *numbers, uint32_t number);
+
+/* The rules follow: those that numbers_list() did not name in this round the kernel counts from
+ * nothing, if they come again. */
+void numbers_settle(struct numbers *numbers);
+
 /* The mark with this number; its label, until the next round; whose it is, or NULL. */
 uint32_t numbers_mark(const struct numbers *numbers, uint32_t number);
 const char *numbers_label(const struct numbers *numbers, uint32_t number);

@@ -290,8 +290,9 @@ class Run:
         while not self.chance:
             (left, times), (right, others) = side.snapshots(
                 self.pair.sides, self.names, counted, self.told)
+            # What the kernel carries, the daemon asks about only when it is due.
             late = [i for i, (one, other) in enumerate(zip(times, others))
-                    if abs(one - other) > SLACK]
+                    if abs(one - other) > SLACK and side.DATAPATH == "packet"]
             if (left == right and not late) or time.monotonic() > end:
                 break
             yield 0.05
