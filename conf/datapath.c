@@ -49,8 +49,3 @@ const char *datapath_obstacle(const struct datapath_case *which)
 		       "nfnetlink_log";
 	return NULL;
 }
-
-const char *datapath_name(bool carried)
-{
-	return carried ? "flow" : "packet";
-}

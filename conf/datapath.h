@@ -20,7 +20,4 @@ struct datapath_case datapath_case(const struct service_spec *spec, enum datapat
  * Static storage. Any thread. */
 const char *datapath_obstacle(const struct datapath_case *which);
 
-/* "flow" or "packet": the keyword of the configuration. Static storage. */
-const char *datapath_name(bool carried);
-
 #endif

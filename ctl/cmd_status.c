@@ -71,6 +71,10 @@ static void print_datapath(const json_t *datapath)
 	       "; connections taken over: %" PRId64 "\n",
 	       (int64_t)number(datapath, "copies"), (int64_t)number(datapath, "copies_lost"),
 	       (int64_t)number(datapath, "taken_over"));
+	if (number(datapath, "conntrack_max"))
+		printf("             conntrack: %" PRId64 " of at most %" PRId64 " entries\n",
+		       (int64_t)number(datapath, "conntrack_entries"),
+		       (int64_t)number(datapath, "conntrack_max"));
 }
 
 static void print_head(const json_t *status)

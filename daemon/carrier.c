@@ -19,14 +19,16 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define COUNT_MS 1000u
-#define LATER_MS 10000u /* when the kernel does not answer */
+#define COUNT_MS   1000u
+#define USAGE_HIGH 80	  /* percent of conntrack's entries: a warning; below the other: */
+#define USAGE_CALM 70	  /* the next one may come */
+#define LATER_MS   10000u /* when the kernel does not answer */
 
 struct carrier {
 	const struct director_conf *conf;
 	struct direct direct;
 	enum datapath wanted;
-	bool carries, settled, used;
+	bool carries, settled, used, warned;
 	pthread_mutex_t lock; /* of conntrack: nfvsadm kill has a thread of its own */
 	struct conntrack *conntrack;
 	struct numbers *numbers;
@@ -334,6 +336,28 @@ void carrier_count(struct carrier *carrier)
 		numbers_count(carrier->numbers, carrier->conf->table);
 }
 
+bool carrier_usage(const struct carrier *carrier, uint64_t *count, uint64_t *max)
+{
+	return carrier->used && !conntrack_usage(count, max) && *max;
+}
+
+/* Where conntrack is full the kernel drops what would begin a connection, anybody's. */
+static void watch_usage(struct carrier *carrier)
+{
+	uint64_t count, max;
+
+	if (!carrier_usage(carrier, &count, &max))
+		return;
+	if (count * 100 < max * USAGE_CALM)
+		carrier->warned = false;
+	if (carrier->warned || count * 100 < max * USAGE_HIGH)
+		return;
+	carrier->warned = true;
+	log_warn("conntrack has %llu of at most %llu entries; when it is full the kernel drops new "
+		 "connections: sysctl -w net.netfilter.nf_conntrack_max=%llu",
+		 (unsigned long long)count, (unsigned long long)max, (unsigned long long)max * 2);
+}
+
 void carrier_tick(struct carrier *carrier, uint64_t now)
 {
 	conns_forget(carrier->direct.conns, forget, carrier);
@@ -341,4 +365,5 @@ void carrier_tick(struct carrier *carrier, uint64_t now)
 		return;
 	carrier->next_count = now + COUNT_MS;
 	carrier_count(carrier);
+	watch_usage(carrier);
 }

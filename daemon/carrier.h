@@ -57,6 +57,10 @@ void carrier_tick(struct carrier *carrier, uint64_t now);
 /* The kernel forgets @conn, which goes on here. Any thread under RCU. */
 void carrier_drop(struct carrier *carrier, const struct conn *conn);
 
+/* How many entries conntrack has, and may have; false: the kernel carries nothing, or does not say.
+ */
+bool carrier_usage(const struct carrier *carrier, uint64_t *count, uint64_t *max);
+
 /* How many connections were taken over from an earlier daemon. */
 uint64_t carrier_restored(const struct carrier *carrier);
 

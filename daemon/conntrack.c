@@ -211,17 +211,12 @@ static struct tracked tracked_read(const struct nf_conntrack *entry)
 		.server = address(entry, af, ATTR_REPL_IPV4_SRC, ATTR_REPL_IPV6_SRC),
 		.server_port = nfct_get_attr_u16(entry, ATTR_REPL_PORT_SRC),
 		.tcp_state = nfct_get_attr_u8(entry, ATTR_TCP_STATE),
-		.answered = status & IPS_SEEN_REPLY,
 		.assured = status & IPS_ASSURED,
 		.offloaded = status & (IPS_OFFLOAD | IPS_HW_OFFLOAD),
 		.client_closed_first =
 			nfct_get_attr_u8(entry, ATTR_TCP_FLAGS_ORIG) & TCP_CLOSE_INIT,
 		.mark = nfct_get_attr_u32(entry, ATTR_MARK),
 		.remaining = nfct_get_attr_u32(entry, ATTR_TIMEOUT),
-		.in_pkts = nfct_get_attr_u64(entry, ATTR_ORIG_COUNTER_PACKETS),
-		.in_bytes = nfct_get_attr_u64(entry, ATTR_ORIG_COUNTER_BYTES),
-		.out_pkts = nfct_get_attr_u64(entry, ATTR_REPL_COUNTER_PACKETS),
-		.out_bytes = nfct_get_attr_u64(entry, ATTR_REPL_COUNTER_BYTES),
 	};
 }
 

@@ -15,13 +15,11 @@ struct tracked {
 	union addr server;  /* who answers */
 	__be16 server_port; /* from which port */
 	uint8_t tcp_state;  /* TCP_CONNTRACK_*; of TCP only */
-	bool answered;	    /* it did */
 	bool assured;	    /* both ends have spoken: the kernel keeps it when its table is full */
 	bool offloaded;	    /* to a flowtable: conntrack sees none of its packets */
 	bool client_closed_first; /* the first FIN was the client's; of TCP only */
 	uint32_t mark;		  /* conntrack mark */
 	uint32_t remaining;	  /* s until the kernel forgets it */
-	uint64_t in_pkts, in_bytes, out_pkts, out_bytes; /* 0 without nf_conntrack_acct */
 };
 
 /* Opens a socket and reads the kernel's timeouts. -errno with @err. */

@@ -162,15 +162,18 @@ static json_t *datapaths(const struct director *director, const struct observer 
 {
 	const struct observer_stats *stats = observer ? observer_stats(observer) : NULL;
 	json_t *packet = json_array();
+	uint64_t entries = 0, most = 0;
 	json_int_t flow = 0;
 
 	rcu_read_lock();
 	services_each(director_services(director), count_carried, &flow);
 	services_each(director_services(director), datapath_service, packet);
 	rcu_read_unlock();
-	return json_pack("{s:I, s:o, s:I, s:I, s:I}", "flow", flow, "packet", packet, "copies",
-			 stats ? value(&stats->copies) : 0, "copies_lost",
-			 stats ? value(&stats->lost) : 0, "taken_over",
+	(void)carrier_usage(director_carrier(director), &entries, &most);
+	return json_pack("{s:I, s:I, s:I, s:o, s:I, s:I, s:I}", "conntrack_entries",
+			 (json_int_t)entries, "conntrack_max", (json_int_t)most, "flow", flow,
+			 "packet", packet, "copies", stats ? value(&stats->copies) : 0,
+			 "copies_lost", stats ? value(&stats->lost) : 0, "taken_over",
 			 (json_int_t)carrier_restored(director_carrier(director)));
 }
 

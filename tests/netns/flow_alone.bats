@@ -169,3 +169,26 @@ load_has() {
 	finish load
 	is "$(sha256sum <"$LAB_DIR/got")" "$(<"$LAB_DIR/files/big.sha256")"
 }
+
+# --- room for connections ---
+
+@test "conntrack nearly full: a warning, once" {
+	local knob=/proc/sys/net/netfilter/nf_conntrack_max most
+
+	director
+	service -t $VIP:80 rr 8080 1
+	fetch client 3 http://$VIP/ >/dev/null
+	(($(status_of .datapath.conntrack_entries) >= 3))
+	most=$(status_of .datapath.conntrack_max)
+	is "$(on dir cat $knob)" "$most"
+	[[ ${NFVS_VM_GUEST:-} ]] || skip "nf_conntrack_max is the whole machine's: tried in the vm only"
+	echo 100 >$knob
+	fetch client 60 http://$VIP/ >/dev/null
+	sleep 2.5
+	is "$(grep -c 'conntrack has' "$LAB_DIR/nfvsd.log")" 0
+	fetch client 25 http://$VIP/ >/dev/null
+	await 5 grep -q 'conntrack has .* of at most 100 entries' "$LAB_DIR/nfvsd.log"
+	sleep 2.5
+	echo "$most" >$knob
+	is "$(grep -c 'conntrack has' "$LAB_DIR/nfvsd.log")" 1
+}

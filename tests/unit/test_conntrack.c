@@ -138,11 +138,8 @@ static void tcp_life(struct conntrack *ct, uint8_t af)
 	cr_assert_eq(tracked.server_port, htons(8080));
 	cr_assert_eq(tracked.mark, 0x20007);
 	cr_assert_eq(tracked.tcp_state, TCP_CONNTRACK_ESTABLISHED);
-	cr_assert(tracked.answered && tracked.assured && !tracked.offloaded);
+	cr_assert(tracked.assured && !tracked.offloaded);
 	cr_assert_eq(conntrack_idle(ct, &tracked), 0);
-	cr_assert_eq(tracked.in_pkts, 2);
-	cr_assert_eq(tracked.out_pkts, 1);
-	cr_assert_eq(tracked.out_bytes, af == AF_INET ? 60 : 80);
 	cr_assert(!tracked.client_closed_first);
 	close(client);
 	cr_assert_eq(conntrack_get(ct, &flow, &tracked), 0);

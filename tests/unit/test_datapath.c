@@ -127,8 +127,6 @@ Test(datapath, a_services_own_wish_comes_first)
 		cr_assert_eq(!datapath_obstacle(&which), rows[i].wanted != DATAPATH_PACKET,
 			     "row %zu", i);
 	}
-	cr_assert_str_eq(datapath_name(true), "flow");
-	cr_assert_str_eq(datapath_name(false), "packet");
 }
 
 #define FLOW	     "director = { datapath = \"flow\"; }; "
