@@ -43,6 +43,9 @@ FUZZ   := $(call progs,tests/fuzz/fuzz_*.c)
 TOOLS  := $(call progs,tests/tools/*.c bench/*.c)
 MANS   := $(B)/nfvsd.8 $(B)/nfvsadm.8 $(B)/nfvs-rules.8 $(B)/nfvs-realserver.8 $(B)/nfvs.conf.5
 
+# For a make within: on every CPU, unless the caller said on how many.
+QUIETLY = --no-print-directory -s $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+
 all: $(B)/nfvsd $(B)/nfvsadm $(B)/nfvs-rules $(B)/nfvs-realserver $(MANS) ## build the daemon, its tools and manual pages
 
 help: ## this list
@@ -70,17 +73,17 @@ deps-bench:
 
 # --- the two commands --------------------------------------------------------------------------
 demo: deps-demo ## a director, a client and three real servers in network namespaces, shown at work
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) $(QUIETLY) all
 	@B=$(B) bash tests/netns/demo.sh
 
 check: deps ## everything that this machine can test; ends with "N passed, N failed, N skipped"
-	@$(MAKE) --no-print-directory -s all check-programs
+	@$(MAKE) $(QUIETLY) all check-programs
 	@B=$(B) bash tests/run-check
 
 check-programs: $(TESTS) $(TOOLS)
-	@$(MAKE) --no-print-directory -s B=build/asan SAN="address undefined" CFLAGS="-O1 -g" san-programs
-	@$(MAKE) --no-print-directory -s B=build/tsan SAN=thread CFLAGS="-O1 -g" stress-programs
-	@$(MAKE) --no-print-directory -s B=build/fuzz CC=clang SAN="address undefined fuzzer-no-link" \
+	@$(MAKE) $(QUIETLY) B=build/asan SAN="address undefined" CFLAGS="-O1 -g" san-programs
+	@$(MAKE) $(QUIETLY) B=build/tsan SAN=thread CFLAGS="-O1 -g" stress-programs
+	@$(MAKE) $(QUIETLY) B=build/fuzz CC=clang SAN="address undefined fuzzer-no-link" \
 		CFLAGS="-O1 -g" fuzz-programs
 san-programs: $(TESTS) $(B)/nfvsd $(B)/nfvsadm
 stress-programs: $(STRESS)
@@ -91,41 +94,42 @@ unit: $(TESTS) ## unit tests alone
 	@for t in $(TESTS); do $$t || exit 1; done
 netns: all ## end-to-end tests in network namespaces alone
 	@B=$(B) bash tests/run-check netns
-vm: deps all ## all end-to-end tests again in a stock Debian kernel under emulation, IPVS beside nfvs (long)
+vm: deps ## all end-to-end tests again in a stock Debian kernel under emulation, IPVS beside nfvs (long)
+	@$(MAKE) $(QUIETLY) all
 	@B=$(B) NFVS_VM_ALL=1 NFVS_SEEDS=$(SEEDS) NFVS_SEED=$${NFVS_SEED:-$$(date +%s)} bash tests/run-check vm
 san: ## unit tests under address and undefined behaviour sanitizers
-	@$(MAKE) --no-print-directory -s B=build/asan SAN="address undefined" CFLAGS="-O1 -g" san-programs
+	@$(MAKE) $(QUIETLY) B=build/asan SAN="address undefined" CFLAGS="-O1 -g" san-programs
 	@B=$(B) bash tests/run-check san
 tsan: ## thread tests under the thread sanitizer
-	@$(MAKE) --no-print-directory -s B=build/tsan SAN=thread CFLAGS="-O1 -g" stress-programs
+	@$(MAKE) $(QUIETLY) B=build/tsan SAN=thread CFLAGS="-O1 -g" stress-programs
 	@B=$(B) bash tests/run-check tsan
 fuzz: ## build the fuzzers into build/fuzz
-	@$(MAKE) --no-print-directory B=build/fuzz CC=clang SAN="address undefined fuzzer-no-link" \
+	@$(MAKE) $(QUIETLY) B=build/fuzz CC=clang SAN="address undefined fuzzer-no-link" \
 		CFLAGS="-O1 -g" fuzz-programs
 bench: deps-bench ## side by side: no balancer, numgen, nftlb, HAProxy, IPVS, nfvs; a table of ratios
-	@$(MAKE) --no-print-directory -s all $(TOOLS)
+	@$(MAKE) $(QUIETLY) all $(TOOLS)
 	@B=$(B) bash bench/run
 bench-scale: deps ## cost by number of services, servers and connections: time, memory, expiry, start, reload, listing
-	@$(MAKE) --no-print-directory -s $(B)/nfvsd $(B)/nfvsadm $(B)/bench/scale
+	@$(MAKE) $(QUIETLY) $(B)/nfvsd $(B)/nfvsadm $(B)/bench/scale
 	@$(B)/bench/scale
 	@B=$(B) bash bench/scale.sh
 bench-vm: deps deps-bench ## the same, and IPVS, in a stock Debian kernel under emulation: only ratios mean anything
-	@$(MAKE) --no-print-directory -s all $(TOOLS)
+	@$(MAKE) $(QUIETLY) all $(TOOLS)
 	@B=$(B) NFVS_VM_OUT=$${NFVS_VM_OUT:-$(B)/vm} NFVS_VM_TIMEOUT=$${NFVS_VM_TIMEOUT:-3600} \
 		NFVS_VM_CPUS=$${NFVS_VM_CPUS:-2} tests/vm/run bench/run
 
 bench-count: deps deps-bench ## the same in instructions of one emulated CPU: repeatable to a few percent
-	@$(MAKE) --no-print-directory -s all $(TOOLS)
+	@$(MAKE) $(QUIETLY) all $(TOOLS)
 	@B=$(B) NFVS_VM_OUT=$${NFVS_VM_OUT:-$(B)/vm} NFVS_VM_TIMEOUT=$${NFVS_VM_TIMEOUT:-3600} \
 		NFVS_VM_ACCEL=icount tests/vm/run bench/run
 
 # --- lint --------------------------------------------------------------------------------------
 SOURCES := $(wildcard $(DIRS:=/*.[ch]) tests/unit/*.[ch] tests/fuzz/*.c tests/tools/*.c bench/*.c)
 lint: deps ## both compilers without a warning, formatting, include direction, lengths
-	@$(MAKE) --no-print-directory -s lint-run
+	@$(MAKE) $(QUIETLY) lint-run
 lint-run: $(DIRS:%=lint-%)
-	@$(MAKE) --no-print-directory -s B=build/gcc WERROR=1 CC=gcc all lint-objects
-	@$(MAKE) --no-print-directory -s B=build/clang WERROR=1 CC=clang all lint-objects
+	@$(MAKE) $(QUIETLY) B=build/gcc WERROR=1 CC=gcc all lint-objects
+	@$(MAKE) $(QUIETLY) B=build/clang WERROR=1 CC=clang all lint-objects
 	@for h in $(wildcard $(DIRS:=/*.h)); do \
 		$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -Werror -fsyntax-only -x c $$h || exit 1; done
 	@clang-format --dry-run --Werror $(SOURCES)

@@ -24,7 +24,7 @@ def connect(host, port):
 def udp_socket(host, port):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_DGRAM)
-    sock.settimeout(3)
+    sock.settimeout(10)
     sock.connect((host, int(port)))
     return sock
 

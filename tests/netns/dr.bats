@@ -284,10 +284,15 @@ fragments() {
 	one_server
 }
 
+seen_by_both() {
+	(($({ packets server; packets other; } | wc -l) >= $1))
+}
+
 # One socket is one flow: a server saw its 20 datagrams, each cut in three, the other none of it.
 one_server() {
 	local first second
 
+	await 10 seen_by_both 60 || true
 	first=$(captured server 'flags \[(\+|none)\]|frag' | wc -l)
 	second=$(captured other . | wc -l)
 	((first)) || { first=$second; second=0; }
