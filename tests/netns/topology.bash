@@ -62,10 +62,11 @@ probe() {
 	on "$1" python3 "$LAB_SRC/probe.py" "${@:2}"
 }
 
-# Watches an interface: capture NAME NS DEV EXPRESSION...; a line for each packet.
+# Watches an interface: capture NAME NS DEV EXPRESSION...; a line for each packet. Its buffer has
+# room for 64 KiB a packet: the usual 2 MiB overflow after 32.
 capture() {
 	rm -f "$LAB_DIR/$1.hops"
-	spawn "$1" "$2" tcpdump -Z root -lnn -e -vv --immediate-mode -i "$3" "${@:4}"
+	spawn "$1" "$2" tcpdump -Z root -B 32768 -lnn -e -vv --immediate-mode -i "$3" "${@:4}"
 	await 5 grep -q 'listening on' "$LAB_DIR/$1.log"
 }
 
