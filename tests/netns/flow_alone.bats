@@ -167,7 +167,7 @@ queued_more() {
 	await 20 load_has 5
 	before=$(queued)
 	adm -a -t $VIP:80 -r 10.2.0.13:80 -g -w 0
-	await 20 queued_more "$before" 100
+	await 20 queued_more "$before" 20
 	adm -d -t $VIP:80 -r 10.2.0.13:80
 	finish load
 	is "$(sha256sum <"$LAB_DIR/got")" "$(<"$LAB_DIR/files/big.sha256")"
