@@ -22,7 +22,41 @@ struct datapath_case datapath_case(const struct service_spec *spec, enum datapat
 	return (struct datapath_case){.spec = spec,
 				      .wanted = spec->datapath ? spec->datapath : director,
 				      .managed = true,
-				      .carries = true};
+				      .carries = true,
+				      .learns = true};
+}
+
+bool datapath_learned(const struct datapath_case *which)
+{
+	return which->methods == 1u << FORWARD_DR;
+}
+
+static const char external[] = "the rules are external";
+
+static const char *tracked_obstacle(const struct datapath_case *which)
+{
+	const struct service_spec *spec = which->spec;
+
+	if (spec->key.protocol == IPPROTO_TCP && spec->key.port == htons(FTP_PORT))
+		return "FTP";
+	if (spec->key.fwmark && !spec->matches_len)
+		return "its mark is set by rules that are not of nfvs";
+	if (!which->managed)
+		return external;
+	if (!which->carries)
+		return "this kernel lacks something for it: nft_ct, nft_nat, nft_log, nft_numgen "
+		       "or "
+		       "nfnetlink_log";
+	return NULL;
+}
+
+static const char *learned_obstacle(const struct datapath_case *which)
+{
+	if (!which->managed)
+		return external;
+	return which->learns ? NULL
+			     : "this kernel lacks something for it: nft_fwd_netdev, hooks for "
+			       "what leaves a device, nft_log or nfnetlink_log";
 }
 
 const char *datapath_obstacle(const struct datapath_case *which)
@@ -31,21 +65,11 @@ const char *datapath_obstacle(const struct datapath_case *which)
 
 	if (which->wanted == DATAPATH_PACKET || which->wanted == DATAPATH_UNSET)
 		return "the configuration says so";
-	if (which->methods & ~(1u << FORWARD_NAT))
-		return "not all servers have the method nat";
+	if (!datapath_learned(which) && which->methods & ~(1u << FORWARD_NAT))
+		return "not all servers have the method nat, or all dr";
 	if (spec->flags & SERVICE_ONEPACKET)
 		return "it is a one-packet service";
 	if (has_sctp(spec))
 		return "SCTP";
-	if (spec->key.protocol == IPPROTO_TCP && spec->key.port == htons(FTP_PORT))
-		return "FTP";
-	if (spec->key.fwmark && !spec->matches_len)
-		return "its mark is set by rules that are not of nfvs";
-	if (!which->managed)
-		return "the rules are external";
-	if (!which->carries)
-		return "this kernel lacks something for it: nft_ct, nft_nat, nft_log, nft_numgen "
-		       "or "
-		       "nfnetlink_log";
-	return NULL;
+	return datapath_learned(which) ? learned_obstacle(which) : tracked_obstacle(which);
 }

@@ -8,9 +8,10 @@
  * or the daemon (packet). */
 struct datapath_case {
 	const struct service_spec *spec;
-	enum datapath wanted;  /* the service's own wish, or else the director's */
-	uint32_t methods;      /* bits 1 << FORWARD_*: by which its servers are reached */
-	bool managed, carries; /* the rules are nfvsd's; the kernel can carry */
+	enum datapath wanted; /* the service's own wish, or else the director's */
+	uint32_t methods;     /* bits 1 << FORWARD_*: by which its servers are reached */
+	bool managed;	      /* the rules are nfvsd's */
+	bool carries, learns; /* the kernel can carry by conntrack; at its devices */
 };
 
 /* That of a service with these values, on a machine where all is possible, without servers. */
@@ -19,5 +20,9 @@ struct datapath_case datapath_case(const struct service_spec *spec, enum datapat
 /* Why the daemon carries the packets of such a service, in a few words; NULL: the kernel does.
  * Static storage. Any thread. */
 const char *datapath_obstacle(const struct datapath_case *which);
+
+/* If there is no obstacle: does the kernel carry them at its devices, which learn from what the
+ * daemon sends, and not by conntrack? Any thread. */
+bool datapath_learned(const struct datapath_case *which);
 
 #endif

@@ -64,14 +64,11 @@ const struct key keys[] = {
 	 AT(director_conf, datapath),
 	 .about =
 		 "Who carries the packets of a connection once it is decided. packet: nfvsd, every "
-		 "one of them. flow: the kernel, which has conntrack translate them; nfvsd gets "
-		 "the "
+		 "one of them. flow: the kernel, by conntrack or at its devices; nfvsd gets the "
 		 "first, and copies of those that change the connection's state. auto: flow for "
-		 "the "
-		 "services for which it is possible, as nfvsadm status tells: TCP and UDP, all "
-		 "servers with the method nat; neither one-packet services nor FTP. See datapath "
-		 "of "
-		 "a service."},
+		 "the services for which it is possible, as nfvsadm status tells: TCP and UDP, "
+		 "all servers with the method nat, or all with dr; no one-packet services, and "
+		 "with nat no FTP. See datapath of a service."},
 	{GROUP_DIRECTOR, "system", KEY_WORD, .initial = "manage", .words = system_words,
 	 AT(director_conf, system_managed),
 	 .about = "manage: nfvsd sets the sysctls that the services need (forwarding of IPv4 and "

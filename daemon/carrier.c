@@ -9,6 +9,7 @@
 #include "conf/datapath.h"
 #include "daemon/conntrack.h"
 #include "daemon/director.h"
+#include "daemon/ingress.h"
 #include "daemon/numbers.h"
 #include "daemon/remnants.h"
 #include "lib/array.h"
@@ -31,6 +32,7 @@ struct carrier {
 	bool carries, settled, used, warned;
 	pthread_mutex_t lock; /* of conntrack: nfvsadm kill has a thread of its own */
 	struct conntrack *conntrack;
+	struct ingress *ingress;
 	struct numbers *numbers;
 	struct service **services; /* of a plan, the oldest first, as a file has them */
 	size_t services_len, services_max;
@@ -53,18 +55,23 @@ void carrier_drop(struct carrier *carrier, const struct conn *conn)
 {
 	const struct flow flow = flow_of(conn);
 
-	if (!conn->carried || !carrier->conntrack)
+	if (!conn->carried)
+		return;
+	if (conn_method(conn)->learned) {
+		ingress_drop(carrier->ingress, conn);
+		return;
+	}
+	if (!carrier->conntrack)
 		return;
 	pthread_mutex_lock(&carrier->lock);
 	(void)conntrack_delete(carrier->conntrack, &flow);
 	pthread_mutex_unlock(&carrier->lock);
 }
 
-/* Of a connection that is due: the kernel saw a packet later than we did, or it is over there too.
+/* Of a connection that is due: conntrack saw a packet later than we did, or it is over there too.
  */
-static uint32_t keep(const struct conn *conn, void *data)
+static uint32_t keep_tracked(struct carrier *carrier, const struct conn *conn)
 {
-	struct carrier *carrier = data;
 	const struct flow flow = flow_of(conn);
 	uint32_t timeout = atomic_load_explicit(&conn->timeout, memory_order_relaxed);
 	struct tracked tracked;
@@ -85,9 +92,22 @@ static uint32_t keep(const struct conn *conn, void *data)
 	return left;
 }
 
+static uint32_t keep(struct conn *conn, void *data)
+{
+	struct carrier *carrier = data;
+
+	return conn_method(conn)->learned ? ingress_keep(carrier->ingress, conn)
+					  : keep_tracked(carrier, conn);
+}
+
 static void forget(const struct conn *conn, void *data)
 {
-	carrier_drop(data, conn);
+	struct carrier *carrier = data;
+
+	if (conn_method(conn)->learned)
+		ingress_forget(carrier->ingress, conn);
+	else
+		carrier_drop(carrier, conn);
 }
 
 struct carrier *carrier_new(const struct director_conf *conf, const struct rules_caps *caps,
@@ -104,15 +124,16 @@ struct carrier *carrier_new(const struct director_conf *conf, const struct rules
 	carrier->wanted = conf->datapath;
 	carrier->carries = caps->carries && conf->rules_managed;
 	carrier->numbers = numbers_new(conf->mark_mask);
-	if (!carrier->numbers) {
-		free(carrier);
+	carrier->ingress = ingress_new(conf, caps->learns && conf->rules_managed);
+	if (!carrier->numbers || !carrier->ingress) {
+		carrier_free(carrier);
 		return NULL;
 	}
 	if (carrier->carries && conntrack_open(&carrier->conntrack, &err)) {
 		log_warn("%s: nfvsd carries all packets itself", err.text);
 		carrier->carries = false;
 	}
-	if (carrier->carries)
+	if (carrier->carries || ingress_possible(carrier->ingress))
 		conns_set_keeper(d->conns, keep, carrier);
 	return carrier;
 }
@@ -122,6 +143,7 @@ void carrier_free(struct carrier *carrier)
 	if (!carrier)
 		return;
 	conntrack_close(carrier->conntrack);
+	ingress_free(carrier->ingress);
 	pthread_mutex_destroy(&carrier->lock);
 	numbers_free(carrier->numbers);
 	free(carrier->services);
@@ -137,6 +159,7 @@ void carrier_want(struct carrier *carrier, enum datapath wanted)
 void carrier_forgo(struct carrier *carrier)
 {
 	carrier->carries = false;
+	ingress_forgo(carrier->ingress);
 }
 
 uint64_t carrier_restored(const struct carrier *carrier)
@@ -152,20 +175,11 @@ static struct datapath_case case_of(const struct carrier *carrier, const struct 
 
 	which.managed = carrier->conf->rules_managed;
 	which.carries = carrier->carries;
+	which.learns = ingress_possible(carrier->ingress);
 	cds_list_for_each_entry (dest, &svc->dests, list)
 		which.methods |=
 			1u << atomic_load_explicit(&dest->forward, memory_order_relaxed)->method;
 	return which;
-}
-
-static const char *obstacle(const struct carrier *carrier, const struct service *svc)
-{
-	struct service_spec spec;
-	struct datapath_case which;
-
-	service_get(svc, &spec);
-	which = case_of(carrier, svc, &spec);
-	return datapath_obstacle(&which);
 }
 
 const char *carrier_refusal(const struct carrier *carrier, const struct service *svc,
@@ -216,13 +230,18 @@ static bool number_all(struct carrier *carrier, struct service *svc)
 
 static void plan_service(struct carrier *carrier, struct service *svc)
 {
+	struct service_spec spec;
+	struct datapath_case which;
 	struct dest *dest;
 
-	svc->packet_reason = obstacle(carrier, svc);
+	service_get(svc, &spec);
+	which = case_of(carrier, svc, &spec);
+	svc->packet_reason = datapath_obstacle(&which);
 	if (!svc->packet_reason && !number_all(carrier, svc))
 		svc->packet_reason = "director.mark_mask has no number left for its servers";
-	svc->carried = !svc->packet_reason;
-	carrier->used |= svc->carried;
+	svc->learned = !svc->packet_reason && datapath_learned(&which);
+	svc->carried = !svc->packet_reason && !svc->learned;
+	carrier->used |= svc->carried && which.methods;
 	if (svc->carried)
 		return;
 	/* Their numbers they keep: the kernel has connections with them, and they may be back. */
@@ -230,11 +249,28 @@ static void plan_service(struct carrier *carrier, struct service *svc)
 		carry(dest, 0);
 }
 
+static int list_learned(struct carrier *carrier, const struct service *svc)
+{
+	struct dest *dest;
+	int ret = 0;
+
+	cds_list_for_each_entry (dest, &svc->dests, list) {
+		numbers_list(carrier->numbers, dest->number);
+		ret = ret ? ret
+			  : ingress_add(carrier->ingress, dest,
+					numbers_mark(carrier->numbers, dest->number),
+					numbers_label(carrier->numbers, dest->number));
+	}
+	return ret;
+}
+
 static int list_service(struct carrier *carrier, const struct service *svc)
 {
 	const uint32_t flags = atomic_load_explicit(&svc->flags, memory_order_relaxed);
 	struct dest *dest;
 
+	if (svc->learned)
+		return list_learned(carrier, svc);
 	if (!svc->carried)
 		return 0;
 	cds_list_for_each_entry (dest, &svc->dests, list) {
@@ -272,6 +308,8 @@ int carrier_plan(struct carrier *carrier, const struct rules_carried **out, size
 
 	numbers_begin(carrier->numbers, carrier->settled ? NULL : carrier->conf->table);
 	services_each_dest(services, note, carrier->numbers);
+	if (ingress_possible(carrier->ingress))
+		ingress_begin(carrier->ingress);
 	carrier->carried_len = 0;
 	rcu_read_lock();
 	carrier->services_len = 0;
@@ -304,41 +342,59 @@ static int settle_service(struct service *svc, void *data)
 	return 0;
 }
 
+/* Connections that an earlier daemon left in the kernel, once. */
+static void take_over(struct carrier *carrier)
+{
+	carrier->direct.now = director_now();
+	if (carrier->used)
+		carrier->restored =
+			remnants_take(carrier->conntrack, &carrier->direct, carrier->numbers);
+	if (ingress_servers(carrier->ingress))
+		carrier->restored +=
+			ingress_restore(carrier->ingress, &carrier->direct, carrier->numbers);
+	if (carrier->restored)
+		log_info("%llu connections taken over from the kernel",
+			 (unsigned long long)carrier->restored);
+}
+
 void carrier_settle(struct carrier *carrier)
 {
+	struct error err = {""};
+
 	atomic_store_explicit(&carrier->direct.settings->carries, carrier->used,
 			      memory_order_relaxed);
 	numbers_settle(carrier->numbers);
 	rcu_read_lock();
 	services_each(carrier->direct.services, settle_service, carrier);
 	rcu_read_unlock();
-	if (carrier->settled || !carrier->used) {
-		carrier->settled = true;
-		return;
-	}
+	if (ingress_possible(carrier->ingress) && ingress_settle(carrier->ingress, &err))
+		log_warn("%s: nfvsd carries the connections to dr servers itself", err.text);
+	if (!carrier->settled)
+		take_over(carrier);
 	carrier->settled = true;
-	carrier->direct.now = director_now();
-	carrier->restored = remnants_take(carrier->conntrack, &carrier->direct, carrier->numbers);
-	if (carrier->restored)
-		log_info("%llu connections taken over from the kernel",
-			 (unsigned long long)carrier->restored);
 }
 
 void carrier_withdraw(struct carrier *carrier)
 {
 	if (carrier->settled && carrier->used)
 		remnants_drop(carrier->conntrack, carrier->direct.mark_mask);
+	ingress_withdraw(carrier->ingress);
 }
 
 void carrier_count(struct carrier *carrier)
 {
-	if (carrier->settled && carrier->carried_len)
+	if (carrier->settled && (carrier->carried_len || ingress_servers(carrier->ingress)))
 		numbers_count(carrier->numbers, carrier->conf->table);
 }
 
 bool carrier_usage(const struct carrier *carrier, uint64_t *count, uint64_t *max)
 {
 	return carrier->used && !conntrack_usage(count, max) && *max;
+}
+
+bool carrier_stale(struct carrier *carrier)
+{
+	return ingress_stale(carrier->ingress);
 }
 
 /* Where conntrack is full the kernel drops what would begin a connection, anybody's. */
@@ -361,6 +417,7 @@ static void watch_usage(struct carrier *carrier)
 void carrier_tick(struct carrier *carrier, uint64_t now)
 {
 	conns_forget(carrier->direct.conns, forget, carrier);
+	ingress_flush(carrier->ingress);
 	if (now < carrier->next_count)
 		return;
 	carrier->next_count = now + COUNT_MS;

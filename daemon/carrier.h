@@ -54,6 +54,9 @@ void carrier_count(struct carrier *carrier);
 /* The kernel forgets what ended here. To be called about every 100 ms. */
 void carrier_tick(struct carrier *carrier, uint64_t now);
 
+/* Have devices or routes changed, so that a new plan is needed? */
+bool carrier_stale(struct carrier *carrier);
+
 /* The kernel forgets @conn, which goes on here. Any thread under RCU. */
 void carrier_drop(struct carrier *carrier, const struct conn *conn);
 

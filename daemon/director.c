@@ -357,7 +357,7 @@ int director_dest_del(struct director *director, const struct service_key *key,
 	if (!dest)
 		return dest_error(-ENOENT, key, spec, err);
 	/* While the service still has it, for whom it counts too. */
-	if (svc->carried)
+	if (svc->carried || svc->learned)
 		carrier_count(director->carrier);
 	director->stale = true;
 	return service_dest_del(director->services, svc, dest);

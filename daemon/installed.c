@@ -7,6 +7,7 @@
 #include "daemon/installed.h"
 #include "daemon/carrier.h"
 #include "daemon/wanted.h"
+#include "lvs/forward.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -75,7 +76,10 @@ static int want_service(struct service *svc, void *data)
 static void want_server(struct dest *dest, void *data)
 {
 	const struct service *svc = atomic_load_explicit(&dest->svc, memory_order_relaxed);
-	struct rules_service service = {.key = dest->vs, .carried = dest->number};
+	struct rules_service service = {
+		.key = dest->vs,
+		.carried = dest->number &&
+			   atomic_load_explicit(&dest->forward, memory_order_relaxed)->tracked};
 
 	if (svc)
 		service = service_of(svc);

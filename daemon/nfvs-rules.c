@@ -101,7 +101,8 @@ static void list_service(struct listed *listed, struct rules_service *service,
 	*service = (struct rules_service){.key = spec->key,
 					  .matches = spec->matches,
 					  .matches_len = spec->matches_len,
-					  .carried = !datapath_obstacle(&which),
+					  .carried = !datapath_obstacle(&which) &&
+						     !datapath_learned(&which),
 					  .sticky = spec->flags & SERVICE_PERSISTENT};
 	wanted_service(&listed->wanted, service);
 	for (size_t i = 0; i < conf->servers_len; i++)

@@ -26,6 +26,10 @@ struct sender {
 		struct sockaddr_in6 v6;
 	} names[PLACES];
 	struct mmsghdr msgs[PLACES];
+	union {
+		char bytes[CMSG_SPACE(sizeof(uint32_t))];
+		struct cmsghdr align;
+	} marks[PLACES];
 	uint8_t fragment[65536];
 };
 
@@ -88,6 +92,20 @@ static int family_socket(const struct sender *sender, uint8_t af)
 	return af == AF_INET6 ? sender->v6 : sender->v4;
 }
 
+/* Another mark than the socket's, for one packet. */
+static void mark_fill(struct msghdr *msg, char *bytes, size_t len, uint32_t mark)
+{
+	struct cmsghdr *cmsg;
+
+	msg->msg_control = bytes;
+	msg->msg_controllen = len;
+	cmsg = CMSG_FIRSTHDR(msg);
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SO_MARK;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(mark));
+	memcpy(CMSG_DATA(cmsg), &mark, sizeof(mark));
+}
+
 /* The call that sends @out in one piece, in place @i. */
 static void message_fill(struct sender *sender, unsigned int i, struct outgoing *out)
 {
@@ -99,6 +117,8 @@ static void message_fill(struct sender *sender, unsigned int i, struct outgoing 
 		.msg_iov = out->parts + empty,
 		.msg_iovlen = empty ? 1 : 2,
 	};
+	if (out->mark)
+		mark_fill(msg, sender->marks[i].bytes, sizeof(sender->marks[i].bytes), out->mark);
 	if (out->af == AF_INET6) {
 		sender->names[i].v6 = (struct sockaddr_in6){.sin6_family = AF_INET6};
 		memcpy(&sender->names[i].v6.sin6_addr, out->hop.ip6, sizeof(out->hop.ip6));

@@ -112,12 +112,12 @@ static json_t *kernel(const struct director *director)
 	struct utsname name = {0};
 
 	uname(&name);
-	return json_pack("{s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:b}", "release", name.release,
-			 "queue",
-			 director_queue_method(director) == QUEUE_NATIVE ? "native" : "compat",
-			 "nft_queue", caps->queue_native, "xt_NFQUEUE", caps->queue_compat,
-			 "nft_hash", caps->hash, "nft_reject", caps->reject, "nft_ct",
-			 caps->notrack, "nft_tproxy", caps->tproxy, "nft_dup", caps->dup);
+	return json_pack(
+		"{s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b}", "release", name.release,
+		"queue", director_queue_method(director) == QUEUE_NATIVE ? "native" : "compat",
+		"nft_queue", caps->queue_native, "xt_NFQUEUE", caps->queue_compat, "nft_hash",
+		caps->hash, "nft_reject", caps->reject, "nft_ct", caps->notrack, "nft_tproxy",
+		caps->tproxy, "nft_dup", caps->dup, "nft_fwd_netdev", caps->learns);
 }
 
 /* Which network namespace this is, as a number that another process can compare; 0: not known. */
@@ -144,7 +144,7 @@ static int datapath_service(struct service *svc, void *data)
 {
 	char key[SERVICE_KEY_STRLEN];
 
-	if (!svc->carried)
+	if (!svc->carried && !svc->learned)
 		json_array_append_new(
 			data, json_pack("{s:s, s:s}", "service", service_key_format(key, &svc->key),
 					"because", svc->packet_reason ? svc->packet_reason : ""));
@@ -153,7 +153,7 @@ static int datapath_service(struct service *svc, void *data)
 
 static int count_carried(struct service *svc, void *data)
 {
-	*(json_int_t *)data += svc->carried;
+	*(json_int_t *)data += svc->carried || svc->learned;
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "daemon/system.h"
 
 #define MINUTE_MS 60000u
+#define LOOK_MS	  1000u /* a router's routes may change all the time */
 
 static void upkeep_minute(struct upkeep *upkeep, uint64_t now)
 {
@@ -56,6 +57,11 @@ void upkeep_tick(struct upkeep *upkeep)
 	deciding_observe(deciding, now);
 	if (deciding_near(deciding))
 		system_warn_near(director_services(director));
+	if (now >= upkeep->next_look && carrier_stale(director_carrier(director))) {
+		upkeep->next_look = now + LOOK_MS;
+		director_outdated(director);
+		(void)director_commit(director, NULL);
+	}
 	if (now >= upkeep->next_minute) {
 		upkeep->next_minute = now + MINUTE_MS;
 		upkeep_minute(upkeep, now);

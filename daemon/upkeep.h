@@ -10,7 +10,7 @@
 struct upkeep {
 	struct director *director;
 	struct guard guard;
-	uint64_t next_minute, next_estimate; /* ms */
+	uint64_t next_minute, next_estimate, next_look; /* ms */
 };
 
 /* What ends in one turn at most: so many connections without leaving RCU, so many times. The rest

@@ -6,9 +6,10 @@
  * wait in a stack for the control thread, which alone speaks with the kernel: a worker never does.
  */
 #include "lvs/conns.h"
+#include "lvs/forward.h"
 #include "lvs/proto.h"
 
-void conns_set_keeper(struct conns *conns, uint32_t (*keep)(const struct conn *conn, void *data),
+void conns_set_keeper(struct conns *conns, uint32_t (*keep)(struct conn *conn, void *data),
 		      void *data)
 {
 	struct carried *carried = conns_carried(conns);
@@ -17,15 +18,17 @@ void conns_set_keeper(struct conns *conns, uint32_t (*keep)(const struct conn *c
 	carried->data = data;
 }
 
-/* Did both ends end it? Then nothing comes any more, and the kernel forgets it by itself. */
+/* Did both ends end it? Then nothing comes any more, and conntrack forgets it by itself; the
+ * devices do not. */
 static bool over(const struct conn *conn)
 {
 	const struct proto *proto = proto_find(conn->protocol);
 
-	return proto->over && proto->over(atomic_load_explicit(&conn->state, memory_order_relaxed));
+	return conn_method(conn)->tracked && proto->over &&
+	       proto->over(atomic_load_explicit(&conn->state, memory_order_relaxed));
 }
 
-uint32_t carried_left(struct conns *conns, const struct conn *conn)
+uint32_t carried_left(struct conns *conns, struct conn *conn)
 {
 	const struct carried *carried = conns_carried(conns);
 

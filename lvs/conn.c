@@ -66,7 +66,7 @@ static struct conn *conn_new(struct conns *conns, const struct flow *flow, struc
 		return NULL;
 	conn->dest = dest;
 	conn->method = (uint8_t)forward->method & 0x7f;
-	conn->carried = forward->method == FORWARD_NAT &&
+	conn->carried = (forward->tracked || forward->learned) &&
 			!(flags & (CONN_TEMPLATE | CONN_ONEPACKET)) && dest_carried(dest);
 	conn->af = flow->af;
 	conn->protocol = flow->protocol;

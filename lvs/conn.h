@@ -70,7 +70,12 @@ struct conn {
 		_Atomic uint32_t server_next; /* of TCP: see lvs/reset.h */
 		uint32_t bypass_mark;	      /* of a bypassed connection: its service's */
 	};
-	__be16 lport;		 /* with CONN_LOCAL: the local endpoint's */
+	union {
+		__be16 lport; /* with CONN_LOCAL: the local endpoint's */
+		/* of DR: how many the devices had carried when they were asked last; control
+		 * thread */
+		uint16_t carried_packets;
+	};
 	_Atomic uint8_t in_pkts; /* from the client, 255 and more being one: lvs/defence.h */
 	_Atomic bool twin;	 /* one that came later may have the same replies: conns.c */
 	/* Of the client and the virtual one: 4 or 16 bytes each, see conn_client(). With CONN_LOCAL
@@ -196,7 +201,7 @@ void conn_release(struct conns *conns, struct conn *conn);
  * it lives, because packets of it came by since the daemon saw one; 0: it ends, and the kernel has
  * forgotten it. Called under RCU, by conns_expire(). Before any worker runs.
  */
-void conns_set_keeper(struct conns *conns, uint32_t (*keep)(const struct conn *conn, void *data),
+void conns_set_keeper(struct conns *conns, uint32_t (*keep)(struct conn *conn, void *data),
 		      void *data);
 
 /* Calls @forget for each connection that ended otherwise, and that the kernel may still carry; then

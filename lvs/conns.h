@@ -34,15 +34,15 @@ void conns_leave(struct conns *conns, struct conn *conn);
 
 /* What carried.c keeps for the connections that the kernel carries. */
 struct carried {
-	struct cds_lfs_stack left;			       /* ended here, perhaps not there */
-	uint32_t (*keep)(const struct conn *conn, void *data); /* or NULL: nobody knows */
+	struct cds_lfs_stack left;			 /* ended here, perhaps not there */
+	uint32_t (*keep)(struct conn *conn, void *data); /* or NULL: nobody knows */
 	void *data;
 };
 
 struct carried *conns_carried(struct conns *conns);
 
 /* Of a carried connection that is due: ms that it has left, or 0. Control thread, RCU. */
-uint32_t carried_left(struct conns *conns, const struct conn *conn);
+uint32_t carried_left(struct conns *conns, struct conn *conn);
 
 /* Its memory may go, after a grace period. Any thread. */
 void conn_reclaim(struct conn *conn);

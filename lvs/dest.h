@@ -82,8 +82,8 @@ _Static_assert(offsetof(struct dest, total) == 64 &&
 	       "a packet touches more than two cache lines of its server");
 
 /*
- * The mark that tells the kernel to carry a connection to it, in the bits of the packet mark that
- * nfvs owns (lvs/verdict.h); 0: its packets go through the daemon. Any thread.
+ * Its number as a mark, in the bits that nfvs owns (lvs/verdict.h), by which the kernel is told to
+ * carry a connection to it; 0: its packets go through the daemon. Any thread.
  */
 static inline uint32_t dest_carried(const struct dest *dest)
 {

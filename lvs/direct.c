@@ -80,7 +80,7 @@ static struct verdict conn_carry(struct direct *d, struct conn *conn, const stru
 static struct verdict conn_forward(struct direct *d, struct conn *conn, struct pkt *pkt)
 {
 	bool seen = pkt->dir == PKT_IN && !(pkt->mark & mark_unseen(d->mark_mask));
-	uint32_t mark = seen ? conn_carried(conn) : 0;
+	uint32_t mark = seen && conn_method(conn)->tracked ? conn_carried(conn) : 0;
 	struct verdict verdict;
 
 	if (mark)

@@ -9,6 +9,8 @@ struct forward {
 	enum forward_method method;
 	bool answers; /* the server's packets come back through the director */
 	bool cut;     /* cannot send super-packets: the kernel is to cut them first */
+	bool tracked; /* the kernel can carry its connections: by conntrack, told with a verdict, */
+	bool learned; /* or at the devices, which learn it from a packet that the director sends */
 	/* A packet of @conn, in the direction pkt->dir. May change the packet. */
 	struct verdict (*xmit)(struct direct *d, const struct conn *conn, struct pkt *pkt);
 	/* An ICMP error about a packet of @conn: pkt->inner is that packet's flow. */

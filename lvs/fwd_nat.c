@@ -54,6 +54,7 @@ static struct verdict nat_xmit_icmp(struct direct *d, const struct conn *conn, s
 
 const struct forward forward_nat = {
 	.method = FORWARD_NAT,
+	.tracked = true,
 	.answers = true,
 	.xmit = nat_xmit,
 	.xmit_icmp = nat_xmit_icmp,

@@ -11,7 +11,7 @@ static struct outgoing *place(struct outbox *outbox)
 {
 	struct outgoing *out = &outbox->items[outbox->len++];
 
-	out->mtu = 0;
+	out->mtu = out->mark = 0;
 	out->parts[0] = out->parts[1] = (struct iovec){0};
 	return out;
 }

@@ -24,6 +24,7 @@ struct outgoing {
 	uint8_t af;	       /* of the packet */
 	union addr hop;	       /* where it is sent, whatever its destination address says */
 	uint32_t mtu;	       /* larger than this: to be cut into fragments; 0: never */
+	uint32_t mark;	       /* of the packet; 0: the director's usual one */
 	struct iovec parts[2]; /* the first may be empty */
 	uint8_t head[TUNNEL_HEAD_MAX];
 	uint8_t body[OUTBOX_BODY]; /* for who has no packet to point at: see outbox_body() */

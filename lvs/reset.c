@@ -237,6 +237,10 @@ struct verdict reset_answer(struct direct *d, struct conn *conn, struct pkt *pkt
 	if (pkt->tcp_flags & PKT_RST)
 		return conn_method(conn)->xmit(d, conn, pkt);
 	memcpy(&tcp, pkt->data + pkt->l4, sizeof(tcp));
+	/* The server hears of it now: what was sent to it when this was ordered, had old numbers,
+	 * and its answers do not come by here. */
+	if (conn->carried && conn_method(conn)->learned && tcp.ack)
+		reset_send(d, conn, PKT_IN, ntohl(tcp.seq), false, 0);
 	if (tcp.ack)
 		reset_send(d, conn, back, ntohl(tcp.ack_seq), false, 0);
 	else

@@ -44,7 +44,8 @@ struct service {
 	bool from_file;
 	bool suspended;		   /* see service_suspend() */
 	enum datapath datapath;	   /* as asked for */
-	bool carried;		   /* the kernel carries its new connections */
+	bool carried;		   /* conntrack carries its new connections */
+	bool learned;		   /* the devices carry them */
 	const char *packet_reason; /* if not: why; static */
 	uint32_t slow_start;	   /* seconds, of servers without one of their own */
 	uint32_t rising;	   /* servers in their slow start */

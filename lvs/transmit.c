@@ -126,7 +126,7 @@ static const struct route *way_to(struct direct *d, struct dest *dest, struct pk
 	return NULL;
 }
 
-struct verdict transmit_dest(struct direct *d, struct dest *dest, struct pkt *pkt)
+struct verdict transmit_dest(struct direct *d, struct dest *dest, struct pkt *pkt, uint32_t mark)
 {
 	struct verdict verdict;
 	const struct route *route = way_to(d, dest, pkt, &verdict);
@@ -145,6 +145,7 @@ struct verdict transmit_dest(struct direct *d, struct dest *dest, struct pkt *pk
 	out->af = dest->af;
 	out->hop = dest->addr;
 	out->mtu = route->mtu;
+	out->mark = mark;
 	out->parts[1] = (struct iovec){pkt->data, pkt->len};
 	return (struct verdict){.action = VERDICT_STOLEN};
 }

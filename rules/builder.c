@@ -66,29 +66,37 @@ void builder_compare(struct builder *b, uint32_t op, const void *data, uint32_t 
 	nftnl_expr_set(e, NFTNL_EXPR_CMP_DATA, data, len);
 }
 
-static void bitwise(struct builder *b, const void *bits, const void *turn, uint32_t len)
+static void bitwise(struct builder *b, const void *bits, const void *turn, uint32_t len,
+		    uint32_t reg)
 {
 	struct nftnl_expr *e = builder_expr(b, "bitwise");
 
 	if (!e)
 		return;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, REG_KEY);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, REG_KEY);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, reg);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, len);
 	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, bits, len);
 	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, turn, len);
 }
 
-void builder_mask(struct builder *b, uint32_t bits, uint32_t turn)
+void builder_mask(struct builder *b, uint32_t bits, uint32_t turn, uint32_t reg)
 {
-	bitwise(b, &bits, &turn, sizeof(bits));
+	bitwise(b, &bits, &turn, sizeof(bits), reg);
+}
+
+void builder_mask_short(struct builder *b, __be16 bits)
+{
+	const __be16 zero = 0;
+
+	bitwise(b, &bits, &zero, sizeof(bits), REG_KEY);
 }
 
 void builder_mask_byte(struct builder *b, uint8_t bits)
 {
 	const uint8_t zero = 0;
 
-	bitwise(b, &bits, &zero, sizeof(bits));
+	bitwise(b, &bits, &zero, sizeof(bits), REG_KEY);
 }
 
 void builder_ct(struct builder *b, uint32_t key)
@@ -153,7 +161,7 @@ static uint32_t field_load(struct builder *b, enum field field, uint32_t reg)
 		break;
 	case FIELD_NUMBER: /* always the first of a key, where masks are */
 		ct_load(b, NFT_CT_MARK, reg);
-		builder_mask(b, mark_send(b->ruleset->mark_mask), 0);
+		builder_mask(b, mark_send(b->ruleset->mark_mask), 0, REG_KEY);
 		break;
 	case FIELD_SLOT:
 		ct_load(b, NFT_CT_MARK, reg);
@@ -212,6 +220,14 @@ void builder_jhash(struct builder *b, uint32_t len, uint32_t modulus, uint32_t s
 	nftnl_expr_set_u32(e, NFTNL_EXPR_HASH_TYPE, NFT_HASH_JENKINS);
 	if (offset)
 		nftnl_expr_set_u32(e, NFTNL_EXPR_HASH_OFFSET, offset);
+}
+
+void builder_copy(struct builder *b)
+{
+	struct nftnl_expr *e = builder_expr(b, "log");
+
+	if (e)
+		nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_GROUP, b->ruleset->copies);
 }
 
 void builder_mark_store(struct builder *b)

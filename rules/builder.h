@@ -34,9 +34,11 @@ void builder_ct_store(struct builder *b);
 /* Loads the fields one behind the other; returns the key's length in bytes. */
 uint32_t builder_fields(struct builder *b, const enum field fields[FIELDS_MAX], uint32_t reg);
 
-/* Of the register of keys: goes on if it compares like that; keeps these bits and turns those. */
+/* Of the register of keys: goes on if it compares like that; keeps these bits and turns those, and
+ * puts what is left to @reg. */
 void builder_compare(struct builder *b, uint32_t op, const void *data, uint32_t len);
-void builder_mask(struct builder *b, uint32_t bits, uint32_t turn);
+void builder_mask(struct builder *b, uint32_t bits, uint32_t turn, uint32_t reg);
+void builder_mask_short(struct builder *b, __be16 bits);
 void builder_mask_byte(struct builder *b, uint8_t bits);
 
 /* The expression, for what else it is to have; or NULL. */
@@ -46,6 +48,9 @@ struct nftnl_expr *builder_lookup(struct builder *b, const char *set, uint32_t r
 void builder_jhash(struct builder *b, uint32_t len, uint32_t modulus, uint32_t seed,
 		   uint32_t offset);
 void builder_verdict(struct builder *b, int code, const char *chain);
+
+/* A copy to the nflog group. */
+void builder_copy(struct builder *b);
 
 /* The register with keys becomes the packet mark. */
 void builder_mark_store(struct builder *b);

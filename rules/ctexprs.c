@@ -36,7 +36,7 @@ static void any_bit(struct builder *b, uint32_t key, uint32_t bits)
 	const uint32_t zero = 0;
 
 	builder_ct(b, key);
-	builder_mask(b, bits, 0);
+	builder_mask(b, bits, 0, REG_KEY);
 	builder_compare(b, NFT_CMP_NEQ, &zero, sizeof(zero));
 }
 
@@ -45,7 +45,7 @@ static void unmarked(struct builder *b)
 	const uint32_t zero = 0;
 
 	builder_meta(b, NFT_META_MARK, REG_KEY);
-	builder_mask(b, b->ruleset->mark_mask, 0);
+	builder_mask(b, b->ruleset->mark_mask, 0, REG_KEY);
 	builder_compare(b, NFT_CMP_EQ, &zero, sizeof(zero));
 }
 
@@ -65,7 +65,7 @@ static void tell(struct builder *b)
 	const uint32_t told = mark_told(b->ruleset->mark_mask);
 
 	builder_ct(b, NFT_CT_MARK);
-	builder_mask(b, ~told, told);
+	builder_mask(b, ~told, told, REG_KEY);
 	builder_ct_store(b);
 }
 
@@ -75,16 +75,8 @@ static void unseen(struct builder *b)
 
 	any_bit(b, NFT_CT_STATE, NF_CT_STATE_INVALID_BIT);
 	builder_meta(b, NFT_META_MARK, REG_KEY);
-	builder_mask(b, ~bit, bit);
+	builder_mask(b, ~bit, bit, REG_KEY);
 	builder_mark_store(b);
-}
-
-static void copy(struct builder *b)
-{
-	struct nftnl_expr *e = builder_expr(b, "log");
-
-	if (e)
-		nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_GROUP, b->ruleset->copies);
 }
 
 static void save(struct builder *b)
@@ -191,7 +183,7 @@ void ctexprs_fill(struct builder *b, const struct stmt *stmt)
 		tell(b);
 		break;
 	case TRACKED_COPY:
-		copy(b);
+		builder_copy(b);
 		break;
 	case TRACKED_SAVE:
 		save(b);

@@ -24,8 +24,7 @@ struct mnl_socket *dump_open(void)
 
 struct nlmsghdr *dump_begin(char *buf, uint16_t type, enum family family)
 {
-	return nftnl_nlmsg_build_hdr(buf, type, family == FAMILY_IP6 ? NFPROTO_IPV6 : NFPROTO_IPV4,
-				     NLM_F_DUMP, type);
+	return nftnl_nlmsg_build_hdr(buf, type, family_nfproto(family), NLM_F_DUMP, type);
 }
 
 int dump_run(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t callback, void *data)

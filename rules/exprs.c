@@ -135,7 +135,7 @@ static void send_own(struct builder *b)
 static void mark_compare(struct builder *b, uint32_t op, uint32_t value)
 {
 	builder_meta(b, NFT_META_MARK, REG_KEY);
-	builder_mask(b, b->ruleset->mark_mask, 0);
+	builder_mask(b, b->ruleset->mark_mask, 0, REG_KEY);
 	builder_compare(b, op, &value, sizeof(value));
 }
 
@@ -168,7 +168,7 @@ static void conntrack(struct builder *b)
 
 	builder_ct(b, NFT_CT_STATE);
 	/* NF_CT_STATE_BIT(IP_CT_NEW), linux/netfilter/nf_conntrack_common.h */
-	builder_mask(b, 8, 0);
+	builder_mask(b, 8, 0, REG_KEY);
 	builder_compare(b, NFT_CMP_NEQ, &zero, sizeof(zero));
 	builder_verdict(b, NFT_RETURN, NULL);
 }
@@ -196,9 +196,14 @@ static void stmt_fill(struct builder *b, const struct stmt *stmt)
 	case STMT_MARKED:
 		mark_compare(b, NFT_CMP_NEQ, 0);
 		break;
+	case STMT_LEARNING:
+		builder_meta(b, NFT_META_MARK, REG_KEY);
+		builder_mask(b, mark_told(bits), 0, REG_KEY);
+		builder_compare(b, NFT_CMP_NEQ, &(uint32_t){0}, sizeof(uint32_t));
+		break;
 	case STMT_UNMARK:
 		builder_meta(b, NFT_META_MARK, REG_KEY);
-		builder_mask(b, ~bits, 0);
+		builder_mask(b, ~bits, 0, REG_KEY);
 		builder_mark_store(b);
 		break;
 	case STMT_SEND:

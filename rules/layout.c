@@ -381,6 +381,7 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_UNTRACK_OWN, NULL, {UDP, IN_SET(SET_UDP_SERVERS, REAL_RANGE), NOTRACK}},
 	{CHAIN_UNTRACK_OWN, NULL, {SCTP, IN_SET(SET_SCTP_SERVERS, REAL_RANGE), NOTRACK}},
 
+	{CHAIN_OWN, "the devices learn by it", {PLAIN(STMT_LEARNING), RETURN}},
 	{CHAIN_OWN,
 	 "with its mark it would be sent again, if it comes back by the loopback",
 	 {PLAIN(STMT_MARKED), PLAIN(STMT_UNMARK), RETURN}},
@@ -405,6 +406,7 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_OWN, NULL, {IN_SET(SET_ERRORS, FIELD_ICMP_TYPE), PLAIN(STMT_QUEUE)}},
 
 	{CHAIN_OWN_DECIDED, NULL, {TRACKED(UNMARKED), RETURN}},
+	{CHAIN_OWN_DECIDED, NULL, {PLAIN(STMT_LEARNING), RETURN}},
 	{CHAIN_OWN_DECIDED, NULL, {PLAIN(STMT_REFUSED), PLAIN(STMT_UNREACHABLE)}},
 	{CHAIN_OWN_DECIDED,
 	 "the connection's server; its first packet counts here",
@@ -444,5 +446,14 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_TRANSLATE_OWN, NULL, {UDP, DNAT(SET_TO_PORT)}},
 	{CHAIN_TRANSLATE_OWN, NULL, {DNAT(SET_TO_ADDR)}},
 };
+
+uint16_t family_nfproto(enum family family)
+{
+	static const uint16_t nfproto[] = {[FAMILY_IP] = NFPROTO_IPV4,
+					   [FAMILY_IP6] = NFPROTO_IPV6,
+					   [FAMILY_DEVICES] = NFPROTO_NETDEV};
+
+	return nfproto[family];
+}
 
 const size_t rule_layouts_len = sizeof(rule_layouts) / sizeof(rule_layouts[0]);

@@ -13,8 +13,12 @@
 enum family {
 	FAMILY_IP,
 	FAMILY_IP6,
-	FAMILIES
+	FAMILIES,
+	FAMILY_DEVICES = FAMILIES /* netdev: no table of the layout's, see ingress.h */
 };
+
+/* NFPROTO_* */
+uint16_t family_nfproto(enum family family);
 
 /* What a rule can look at, and what a key consists of. */
 enum field {
@@ -117,6 +121,7 @@ enum stmt_kind {
 	STMT_REFUSED,	  /* goes on if the daemon said so: mark_refuse() */
 	STMT_SENT,	  /* likewise: mark_send() */
 	STMT_MARKED,	  /* goes on if there is any of our bits in the mark */
+	STMT_LEARNING,	  /* goes on if the devices are to learn by the mark: mark_told() */
 	STMT_UNMARK,	  /* our bits leave the mark */
 	STMT_SEND,	  /* to its destination, as this machine's own; the packet itself ends */
 	STMT_PROTOCOL,	  /* goes on if it is this protocol */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What the kernel counted of the connections that it carries, read back: the elements of two sets,
- * one for each direction, each a server's number with a counter and, as its comment, the server's
- * label. A killed daemon's successor learns by it which number meant which server. Control thread.
+ * one for each direction (at the devices there is but one), each a server's number with a counter
+ * and, as its comment, the server's label. A killed daemon's successor learns by it which number
+ * meant which server. Control thread.
  */
 #include "rules/dump.h"
 
@@ -99,6 +100,9 @@ int living_read(const char *table, void (*fn)(const struct living *living, void 
 		if (!ret)
 			ret = set_read(nl, table, f, SET_FLOWS_OUT, &reading);
 	}
+	reading.in = true;
+	if (!ret)
+		ret = set_read(nl, table, FAMILY_DEVICES, SET_FLOWS_IN, &reading);
 	if (nl)
 		mnl_socket_close(nl);
 	return ret;

@@ -39,11 +39,9 @@ enum {
 /* Bytes of a key or a value, more than any layout has. */
 #define CONCAT_MAX 32
 
-static const uint16_t nfproto[FAMILIES] = {NFPROTO_IPV4, NFPROTO_IPV6};
-
 static struct nlmsghdr *put(struct transaction *t, uint16_t type, uint16_t flags, const char *what)
 {
-	return batch_put(t->batch, type, nfproto[t->family], flags, what);
+	return batch_put(t->batch, type, family_nfproto(t->family), flags, what);
 }
 
 void message_table(struct transaction *t, uint16_t type, uint16_t flags)
@@ -204,7 +202,7 @@ static struct nftnl_set *set_new(struct transaction *t, const char *name)
 	}
 	nftnl_set_set_str(set, NFTNL_SET_TABLE, t->ruleset->table);
 	nftnl_set_set_str(set, NFTNL_SET_NAME, name);
-	nftnl_set_set_u32(set, NFTNL_SET_FAMILY, nfproto[t->family]);
+	nftnl_set_set_u32(set, NFTNL_SET_FAMILY, family_nfproto(t->family));
 	return set;
 }
 

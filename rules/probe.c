@@ -7,6 +7,7 @@
  */
 #include "rules/batch.h"
 #include "rules/exprs.h"
+#include "rules/ingress.h"
 #include "rules/messages.h"
 
 #include <errno.h>
@@ -153,6 +154,7 @@ int rules_probe(struct rules_caps *caps, struct error *err)
 		.dup = !try(exprs_dup, NULL),
 		.tproxy = !try(exprs_tproxy, NULL),
 		.carries = carries(),
+		.learns = ingress_probe(),
 	};
 	return 0;
 }

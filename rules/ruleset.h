@@ -86,6 +86,7 @@ struct rules_caps {
 	bool dup;	   /* nft_dup_ipv4: FULLNAT's packets leave as this machine's own */
 	bool notrack;	   /* nft_ct: keeps conntrack away */
 	bool carries;	   /* nft_ct, nft_nat, nft_log, nft_numgen, nft_hash, counters in sets */
+	bool learns;	   /* nft_fwd_netdev, egress hooks, maps that count: see rules/ingress.h */
 	bool tproxy; /* nft_tproxy: makes the kernel reassemble fragments, without conntrack */
 };
 

@@ -286,6 +286,9 @@ static void print_stmt(FILE *out, const struct stmt *stmt, const struct ruleset 
 	case STMT_MARKED:
 		fprintf(out, "meta mark & 0x%x != 0x0", ruleset->mark_mask);
 		break;
+	case STMT_LEARNING:
+		fprintf(out, "meta mark & 0x%x != 0x0", mark_told(ruleset->mark_mask));
+		break;
 	case STMT_UNMARK:
 		fprintf(out, "meta mark set meta mark & 0x%x", ~ruleset->mark_mask);
 		break;

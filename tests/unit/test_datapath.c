@@ -26,7 +26,8 @@ Test(datapath, obstacles_in_their_order)
 	which.wanted = DATAPATH_UNSET;
 	cr_assert_str_eq(datapath_obstacle(&which), "the configuration says so");
 	which.wanted = DATAPATH_AUTO;
-	cr_assert_str_eq(datapath_obstacle(&which), "not all servers have the method nat");
+	cr_assert_str_eq(datapath_obstacle(&which),
+			 "not all servers have the method nat, or all dr");
 	which.methods = NAT;
 	cr_assert_str_eq(datapath_obstacle(&which), "it is a one-packet service");
 	spec.flags = SERVICE_PERSISTENT;
@@ -45,6 +46,27 @@ Test(datapath, obstacles_in_their_order)
 			 "nft_numgen or nfnetlink_log");
 	which.carries = true;
 	cr_assert_null(datapath_obstacle(&which));
+	which.methods = 1u << FORWARD_DR;
+	cr_assert_str_eq(datapath_obstacle(&which),
+			 "this kernel lacks something for it: nft_fwd_netdev, hooks for what "
+			 "leaves a device, nft_log or nfnetlink_log");
+	which.learns = true;
+	which.carries = false;
+	cr_assert_null(datapath_obstacle(&which));
+}
+
+/* They are the servers' own business. */
+Test(datapath, dr_has_fewer_obstacles)
+{
+	struct service_spec spec = build_service(IPPROTO_TCP, "10.0.0.1", 21);
+	struct datapath_case which = datapath_case(&spec, DATAPATH_AUTO);
+
+	which.methods = 1u << FORWARD_DR;
+	cr_assert_null(datapath_obstacle(&which), "FTP");
+	spec = build_fwmark(7);
+	cr_assert_null(datapath_obstacle(&which), "a mark of others");
+	spec.flags = SERVICE_ONEPACKET;
+	cr_assert_str_eq(datapath_obstacle(&which), "it is a one-packet service");
 }
 
 Test(datapath, one_server_of_another_method_is_enough)
@@ -58,7 +80,8 @@ Test(datapath, one_server_of_another_method_is_enough)
 		cr_assert_eq(!datapath_obstacle(&which), method == FORWARD_NAT, "%s",
 			     forward_method_name(method));
 		which.methods = 1u << method;
-		cr_assert_eq(!datapath_obstacle(&which), method == FORWARD_NAT, "%s alone",
+		cr_assert_eq(!datapath_obstacle(&which),
+			     method == FORWARD_NAT || method == FORWARD_DR, "%s alone",
 			     forward_method_name(method));
 	}
 }
@@ -153,15 +176,14 @@ Test(datapath, of_files)
 	} rows[] = {
 		{FLOW WITH("tcp", "80", SERVERS(NAT_ONE)), ""},
 		{FLOW WITH("tcp", "80", SERVERS(NAT_ONE ", " DR_ONE)),
-		 IS_NOT("not all servers have the method nat")},
+		 IS_NOT("not all servers have the method nat, or all dr")},
 		{WITH("tcp", "80", OWN("flow") SERVERS(NAT_ONE ", " DR_ONE)),
-		 IS_NOT("not all servers have the method nat")},
+		 IS_NOT("not all servers have the method nat, or all dr")},
 		{WITH("tcp", "80",
 		      OWN("flow") SERVERS("{ address = \"10.2.0.1\"; method = "
 					  "\"tun\"; }")),
-		 IS_NOT("not all servers have the method nat")},
-		{WITH("tcp", "80", OWN("flow") "method = \"dr\"; " SERVERS(NAT_ONE)),
-		 IS_NOT("not all servers have the method nat")},
+		 IS_NOT("not all servers have the method nat, or all dr")},
+		{WITH("tcp", "80", OWN("flow") "method = \"dr\"; " SERVERS(NAT_ONE)), ""},
 		{WITH("udp", "53", OWN("flow") "one_packet = true; "),
 		 IS_NOT("it is a one-packet service")},
 		{WITH("udp", "53", OWN("flow")), ""},
@@ -175,8 +197,7 @@ Test(datapath, of_files)
 		 IS_NOT("the rules are external")},
 		{FLOW WITH("tcp", "80", OWN("auto") SERVERS(DR_ONE)), ""},
 		{FLOW WITH("tcp", "80", OWN("packet") SERVERS(DR_ONE)), ""},
-		{PACKET WITH("tcp", "80", OWN("flow") SERVERS(DR_ONE)),
-		 IS_NOT("not all servers have the method nat")},
+		{PACKET WITH("tcp", "80", OWN("flow") SERVERS(DR_ONE)), ""},
 		{PACKET WITH("tcp", "80", OWN("flow") SERVERS(NAT_ONE)), ""},
 		{PACKET WITH("tcp", "80", SERVERS(DR_ONE)), ""},
 		{WITH("sctp", "80", ""), ""},
