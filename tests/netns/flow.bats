@@ -17,12 +17,12 @@ load flow
 	service -u $VIP:54 rr 53 1
 	service -t $VIP:21 rr 8080 1
 	adm -A -t $VIP:82 -s rr
-	adm -a -t $VIP:82 -r 10.2.0.11:82 -g
+	adm -a -t $VIP:82 -r 10.2.0.11:82 -i
 	said=$(adm status)
 	has "$said" '^datapath +flow \(the kernel carries\): 2 services; packet \(nfvsd carries\): 4$'
 	for reason in "tcp $VIP:81, because the configuration says so" \
 		"udp $VIP:53, because it is a one-packet service" "tcp $VIP:21, because FTP" \
-		"tcp $VIP:82, because not all servers have the method nat"; do
+		"tcp $VIP:82, because not all servers have the method nat, or all dr"; do
 		has "$said" "^ +packet: ${reason//./\\.}\$"
 	done
 	is "$(status_of '.datapath | "\(.flow) \(.packet | length)"')" "2 4"
