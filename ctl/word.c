@@ -25,6 +25,8 @@ static const struct word words[] = {
 	{"undrain", undrain_main, "SERVICE ADDRESS[:PORT]", "gives the server its weight again"},
 	{"check", check_main, "[-v|--verbose] [--json]",
 	 "what keeps the services from working, as far as this machine can see"},
+	{"upgrade", upgrade_main, "[PATH]",
+	 "the program there, or the one now in its place, goes on as this nfvsd"},
 	{"version", version_main, "", "the version of this program"},
 	{"help", help_main, "", "this list"},
 };

@@ -21,6 +21,7 @@ int kill_main(struct session *session, int argc, const char *const *argv);
 int drain_main(struct session *session, int argc, const char *const *argv);
 int undrain_main(struct session *session, int argc, const char *const *argv);
 int check_main(struct session *session, int argc, const char *const *argv);
+int upgrade_main(struct session *session, int argc, const char *const *argv);
 int version_main(struct session *session, int argc, const char *const *argv);
 
 /* Runs the word @argv[0]; an exit status. */

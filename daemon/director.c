@@ -34,7 +34,8 @@ struct director {
 	struct installed *installed;
 	struct carrier *carrier;
 	struct system *system;
-	bool stale; /* the services changed since the last commit */
+	bool stale;   /* the services changed since the last commit */
+	bool resumes; /* file, and what was made, are an earlier daemon's */
 };
 
 uint64_t director_now(void)
@@ -145,7 +146,7 @@ int director_load(struct director *director, struct conf *conf, struct error *er
 {
 	int ret;
 
-	if (director->file) {
+	if (director->file && !director->resumes) {
 		ret = reload_check(&director->file->director, &conf->director, err);
 		if (ret)
 			return ret;
@@ -159,7 +160,30 @@ int director_load(struct director *director, struct conf *conf, struct error *er
 	director->stale = true; /* cache_bypass needs forwarding */
 	conf_free(director->file);
 	director->file = conf;
+	director->resumes = false;
 	return 0;
+}
+
+const struct conf *director_file(const struct director *director)
+{
+	return director->file;
+}
+
+void director_resume(struct director *director, struct conf *file)
+{
+	uint32_t settings[SETTING_MAX];
+
+	memcpy(settings, file->director.settings, sizeof(settings));
+	file->director = director->conf;
+	memcpy(file->director.settings, settings, sizeof(settings));
+	conf_free(director->file);
+	director->file = file;
+	director->resumes = true;
+}
+
+bool director_resumes(const struct director *director)
+{
+	return director->resumes;
 }
 
 /* The service, or -ESRCH. */
@@ -445,6 +469,11 @@ struct carrier *director_carrier(const struct director *director)
 struct deciding *director_deciding(const struct director *director)
 {
 	return director->deciding;
+}
+
+struct system *director_system(const struct director *director)
+{
+	return director->system;
 }
 
 void director_outdated(struct director *director)

@@ -15,6 +15,7 @@
 struct director;
 struct deciding;
 struct carrier;
+struct system;
 
 /* Empty tables; keeps @conf's director section. @queues: how many the rules fan out to. Probes what
  * nf_tables can do. NULL with @err. */
@@ -31,6 +32,17 @@ void director_free(struct director *director);
  * @conf on success; on failure nothing has changed. The rules follow with director_commit().
  */
 int director_load(struct director *director, struct conf *conf, struct error *err);
+
+/* The file as last loaded, or NULL. */
+const struct conf *director_file(const struct director *director);
+
+/*
+ * All that was made so far is from an earlier daemon, which had loaded @file (owned from here on;
+ * its director section becomes this one's): the next director_load() changes what is different
+ * between the two. What was removed at run time it leaves alone, other than a reload.
+ */
+void director_resume(struct director *director, struct conf *file);
+bool director_resumes(const struct director *director); /* is this that load? */
 
 /* Errors are IPVS's errnos (service.h) and -EOPNOTSUPP (forwarding method, one-packet ...), with a
  * sentence in @err. */
@@ -78,6 +90,9 @@ struct carrier *director_carrier(const struct director *director);
 
 /* What workers decide by: settings and the like. */
 struct deciding *director_deciding(const struct director *director);
+
+/* The kernel's settings. */
+struct system *director_system(const struct director *director);
 
 /* The services changed: director_commit() has something to do. */
 void director_outdated(struct director *director);

@@ -6,6 +6,7 @@
  * up anew at each turn instead of being told. It holds a reference to its server. Control thread.
  */
 #include "daemon/drain.h"
+#include "ctl/reader.h"
 #include "lib/log.h"
 
 #include <arpa/inet.h>
@@ -371,4 +372,63 @@ json_t *drains_last(const struct drains *drains, uint64_t now)
 	cds_list_for_each_entry (drain, &drains->list, list)
 		return drain_json(drain, now);
 	return NULL;
+}
+
+static void read_server(struct reader *reader, struct filter *which)
+{
+	struct reader server;
+
+	reader_need(reader, "server");
+	if (reader->ret)
+		return;
+	reader_open(&server, reader_get(reader, "server"), "server", reader->err);
+	reader_need(&server, "address");
+	reader_addr(&server, "address", &which->server_af, &which->server);
+	reader_port(&server, "port", &which->server_port);
+	which->set = FILTER_SERVICE | FILTER_SERVER | FILTER_DPORT;
+	reader->ret = reader_close(&server);
+}
+
+/* A row of drains_json(), as far as it does not say what is known anyway. */
+static int row_read(const json_t *row, struct drain_spec *spec, struct drain *state,
+		    struct error *err)
+{
+	struct reader reader;
+	char text[16];
+
+	reader_open(&reader, row, "drain", err);
+	reader_need(&reader, "service");
+	if (!reader.ret)
+		reader.ret =
+			key_from_json(reader_get(&reader, "service"), &spec->which.service, err);
+	read_server(&reader, &spec->which);
+	if (reader_string(&reader, "state", text, sizeof(text)))
+		state->state = strcmp(text, "drained") ? DRAIN_ON : DRAIN_DONE;
+	reader_u32(&reader, "weight", INT32_MAX, (uint32_t *)&state->weight);
+	reader_uint(&reader, "ended", 0, INT64_MAX, &state->ended);
+	spec->has_deadline = reader_u32(&reader, "deadline", INT32_MAX, &spec->deadline);
+	if (reader_string(&reader, "then", text, sizeof(text)))
+		spec->then = ending_parse(text);
+	if (spec->then == ENDING_MAX)
+		reader_fail(&reader, "'then' must be reset, expire or keep");
+	(void)reader_get(&reader, "active");
+	(void)reader_get(&reader, "inactive");
+	return reader_close(&reader);
+}
+
+int drains_resume(struct drains *drains, const json_t *row, uint64_t now, struct error *err)
+{
+	struct drain_spec spec = {.then = ENDING_RESET};
+	struct drain was = {0}, *drain;
+	int ret = row_read(row, &spec, &was, err);
+
+	if (!ret)
+		ret = drains_start(drains, &spec, now, err);
+	if (ret)
+		return ret;
+	drain = cds_list_first_entry(&drains->list, struct drain, list);
+	drain->weight = was.weight;
+	drain->state = was.state;
+	drain->ended = was.ended;
+	return 0;
 }

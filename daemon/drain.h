@@ -29,6 +29,10 @@ json_t *drains_last(const struct drains *drains, uint64_t now);
 /* Takes a drain back: the server has its weight again. -ENOENT also if it is not drained. */
 int drains_undo(struct drains *drains, const struct filter *which, struct error *err);
 
+/* Begins anew what another daemon had, as one row of its drains_json(). Errors as above, and
+ * -EBADMSG. */
+int drains_resume(struct drains *drains, const json_t *row, uint64_t now, struct error *err);
+
 /* Goes on with all of them; takes a few ms at most. To be called about every 100 ms. */
 void drains_tick(struct drains *drains, uint64_t now);
 

@@ -12,9 +12,11 @@
 #include "daemon/ending.h"
 #include "daemon/explanation.h"
 #include "daemon/tuning.h"
+#include "daemon/upgrade.h"
 #include "lvs/timeouts.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +29,8 @@ enum member {
 	MEMBER_TIMEOUTS = 32, /* "timeouts" */
 	MEMBER_COUNTERS = 64, /* "counters", maybe */
 	MEMBER_FLOW = 128,    /* "flow", and maybe "mark" */
-	MEMBER_SETTING = 256  /* "name" and "value", maybe */
+	MEMBER_SETTING = 256, /* "name" and "value", maybe */
+	MEMBER_PATH = 512     /* "path", maybe */
 };
 
 /* The members of a request, read. */
@@ -41,6 +44,8 @@ struct params {
 	bool has_name, has_value;
 	char name[64]; /* of a setting */
 	uint64_t value;
+	bool has_path;
+	char path[PATH_MAX];
 };
 
 static void read_service(struct reader *reader, unsigned int members, struct params *params)
@@ -91,6 +96,9 @@ static int read_params(const json_t *request, unsigned int members, struct param
 			reader_string(&reader, "name", params->name, sizeof(params->name));
 		params->has_value = reader_uint(&reader, "value", 0, UINT32_MAX, &params->value);
 	}
+	if (members & MEMBER_PATH)
+		params->has_path =
+			reader_string(&reader, "path", params->path, sizeof(params->path));
 	if (members & MEMBER_FLOW) {
 		reader_need(&reader, "flow");
 		if (!reader.ret)
@@ -336,6 +344,31 @@ static int drains_handle(const struct handling *handling, const struct params *p
 	return answer_row(answer, "drains", drains_json(handling->drains, director_now()));
 }
 
+/* The program runs with the daemon's privileges, so only root may choose it. */
+static int upgrade_handle(const struct handling *handling, const struct params *params,
+			  struct answer *answer)
+{
+	int ret;
+
+	if (!handling->upgrade)
+		return refuse_own(answer, -ENOSYS, "this nfvsd cannot be upgraded", "");
+	if (params->has_path && !handling->by_root)
+		return refuse_own(answer, -EACCES, "only root may say which program is to run", "");
+	answer->result.own = true;
+	ret = upgrade_start(handling->upgrade, params->has_path ? params->path : NULL,
+			    &answer->result.err);
+	return ret ? ret : answer_row(answer, "upgrade", upgrade_json(handling->upgrade));
+}
+
+static int upgrade_state_handle(const struct handling *handling, const struct params *params,
+				struct answer *answer)
+{
+	(void)params;
+	if (!handling->upgrade)
+		return refuse_own(answer, -ENOSYS, "this nfvsd cannot be upgraded", "");
+	return answer_row(answer, "upgrade", upgrade_json(handling->upgrade));
+}
+
 static const struct handler {
 	const char *name;
 	unsigned int members;
@@ -358,6 +391,8 @@ static const struct handler {
 	{"set", MEMBER_SETTING, set_handle},
 	{"status", 0, status_handle},
 	{"explain", MEMBER_FLOW, explain_handle},
+	{"upgrade", MEMBER_PATH, upgrade_handle},
+	{"upgrade-state", 0, upgrade_state_handle},
 };
 
 static const struct handler *handler_find(const char *name)

@@ -6,11 +6,15 @@
 #include "daemon/drain.h"
 #include "daemon/listing.h"
 
+struct upgrade;
+
 /* What requests are answered from. */
 struct handling {
 	struct director *director;
 	struct killer *killer;
 	struct drains *drains;
+	struct upgrade *upgrade; /* NULL: there are none */
+	bool by_root;		 /* whoever asks is root */
 	json_t *(*status)(void *data);
 	void *data;
 };

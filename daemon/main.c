@@ -7,14 +7,16 @@
  */
 #include "daemon/carrier.h"
 #include "daemon/observer.h"
+#include "daemon/handover.h"
 #include "daemon/owner.h"
+#include "daemon/privilege.h"
 #include "daemon/routes.h"
 #include "daemon/server.h"
 #include "daemon/status.h"
+#include "daemon/upgrade.h"
 #include "daemon/upkeep.h"
 #include "lib/log.h"
 
-#include <cap-ng.h>
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -30,6 +32,7 @@
 #define TICK_MS	       100
 
 struct options {
+	char *const *argv;
 	const char *conf, *socket;
 	bool test;
 };
@@ -46,6 +49,9 @@ struct nfvsd {
 	struct drains *drains;
 	struct upkeep upkeep;
 	struct server *server;
+	struct upgrade *upgrade;
+	json_t *handover; /* from the daemon before, until it is in force; or NULL */
+	uint64_t upgrades;
 	uint64_t started;
 	uv_loop_t loop;
 	uv_timer_t tick;
@@ -68,7 +74,8 @@ static void options_parse(struct options *options, int argc, char **argv)
 {
 	int opt;
 
-	*options = (struct options){.conf = DEFAULT_CONF, .socket = getenv("NFVS_SOCKET")};
+	*options = (struct options){
+		.argv = argv, .conf = DEFAULT_CONF, .socket = getenv("NFVS_SOCKET")};
 	if (!options->socket)
 		options->socket = DEFAULT_SOCKET;
 	while ((opt = getopt(argc, argv, "c:s:tvh")) != -1) {
@@ -97,34 +104,6 @@ static void options_parse(struct options *options, int argc, char **argv)
 		fprintf(stderr, "nfvsd: unexpected argument %s\n%s", argv[optind], usage);
 		exit(2);
 	}
-}
-
-static int privilege_check(struct error *err)
-{
-	capng_get_caps_process();
-	if (!capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN))
-		return error_set(err, -EPERM,
-				 "not enough privilege: nfvsd needs CAP_NET_ADMIN (run it as root, "
-				 "or with AmbientCapabilities=CAP_NET_ADMIN)");
-	return 0;
-}
-
-/* Keeps what running needs: CAP_NET_ADMIN, which the kernel checks on every message; to read the
- * configuration again; to give the socket to its group. Before any thread exists: it is per thread.
- */
-static void privilege_drop(void)
-{
-	static const unsigned int keep[] = {CAP_NET_ADMIN, CAP_DAC_READ_SEARCH, CAP_CHOWN};
-	bool have[sizeof(keep) / sizeof(keep[0])];
-
-	for (size_t i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
-		have[i] = capng_have_capability(CAPNG_EFFECTIVE, keep[i]);
-	capng_clear(CAPNG_SELECT_CAPS);
-	for (size_t i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
-		if (have[i])
-			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, keep[i]);
-	if (capng_apply(CAPNG_SELECT_CAPS))
-		log_warn("capabilities cannot be reduced");
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -192,6 +171,8 @@ static void loop_open(struct nfvsd *nfvsd)
 	signal_watch(nfvsd, &nfvsd->sighup, on_reload, SIGHUP);
 	signal_watch(nfvsd, &nfvsd->sigterm, on_stop, SIGTERM);
 	signal_watch(nfvsd, &nfvsd->sigint, on_stop, SIGINT);
+	if (nfvsd->handover)
+		upgrade_arrive();
 }
 
 static void loop_close(struct nfvsd *nfvsd)
@@ -226,16 +207,55 @@ static int killer_start(struct nfvsd *nfvsd, struct error *err)
 	return nfvsd->drains ? 0 : error_set(err, -ENOMEM, "no memory");
 }
 
+static json_t *on_handover(void *data, uint64_t number)
+{
+	const struct nfvsd *nfvsd = data;
+
+	return handover_to_json(nfvsd->director, nfvsd->drains, number);
+}
+
+static int upgrade_prepare(struct nfvsd *nfvsd, struct error *err)
+{
+	const struct upgrade_conf conf = {.loop = &nfvsd->loop,
+					  .argv = nfvsd->options.argv,
+					  .conf = nfvsd->options.conf,
+					  .upgrades = nfvsd->upgrades,
+					  .state = on_handover,
+					  .data = nfvsd};
+
+	nfvsd->upgrade = upgrade_new(&conf);
+	return nfvsd->upgrade ? 0 : error_set(err, -ENOMEM, "no memory");
+}
+
 static int server_start(struct nfvsd *nfvsd, struct error *err)
 {
 	const struct handling handling = {.director = nfvsd->director,
 					  .killer = nfvsd->killer,
 					  .drains = nfvsd->drains,
+					  .upgrade = nfvsd->upgrade,
 					  .status = on_status,
 					  .data = nfvsd};
 
 	return server_open(&nfvsd->server, &nfvsd->loop, nfvsd->options.socket,
 			   director_conf(nfvsd->director)->group, &handling, err);
+}
+
+/* What the daemon before had, if there was one, and the configuration file. */
+static int services_load(struct nfvsd *nfvsd, struct error *err)
+{
+	int ret;
+
+	if (nfvsd->handover)
+		handover_apply(nfvsd->handover, nfvsd->director);
+	ret = director_load(nfvsd->director, nfvsd->conf, err);
+	if (ret)
+		return ret;
+	nfvsd->conf = NULL;
+	if (nfvsd->handover)
+		handover_drains(nfvsd->handover, nfvsd->drains);
+	json_decref(nfvsd->handover);
+	nfvsd->handover = NULL;
+	return 0;
 }
 
 /* Up to the point where packets flow. What was opened is closed by nfvsd_stop(). */
@@ -270,10 +290,9 @@ static int nfvsd_start(struct nfvsd *nfvsd, struct error *err)
 	ret = killer_start(nfvsd, err);
 	if (ret)
 		return ret;
-	ret = director_load(nfvsd->director, nfvsd->conf, err);
+	ret = services_load(nfvsd, err);
 	if (ret)
 		return ret;
-	nfvsd->conf = NULL;
 	ret = workers_start(nfvsd->workers, nfvsd->director, err);
 	if (!ret && nfvsd->observer)
 		ret = observer_start(nfvsd->observer, nfvsd->director, err);
@@ -282,7 +301,8 @@ static int nfvsd_start(struct nfvsd *nfvsd, struct error *err)
 	ret = director_commit(nfvsd->director, err);
 	if (ret)
 		return ret;
-	return server_start(nfvsd, err);
+	ret = upgrade_prepare(nfvsd, err);
+	return ret ? ret : server_start(nfvsd, err);
 }
 
 static void nfvsd_announce(const struct nfvsd *nfvsd)
@@ -317,6 +337,7 @@ static void nfvsd_stop(struct nfvsd *nfvsd)
 	sd_notify(0, "STOPPING=1");
 	if (nfvsd->server)
 		server_close(nfvsd->server);
+	upgrade_close(nfvsd->upgrade);
 	if (nfvsd->director)
 		director_withdraw(nfvsd->director);
 	workers_close(nfvsd->workers);
@@ -328,6 +349,22 @@ static void nfvsd_stop(struct nfvsd *nfvsd)
 	routes_close(nfvsd->router);
 	director_free(nfvsd->director);
 	conf_free(nfvsd->conf);
+	json_decref(nfvsd->handover);
+}
+
+/* Reads what there is to read: the configuration file, and what an earlier daemon hands over. */
+static int nfvsd_read(struct nfvsd *nfvsd)
+{
+	struct error err = {""};
+	int ret = conf_load(nfvsd->options.conf, &nfvsd->conf, &err);
+
+	if (!ret) {
+		ret = handover_take(&nfvsd->handover, &err);
+		nfvsd->upgrades = handover_upgrades(nfvsd->handover);
+	}
+	if (ret)
+		fprintf(stderr, "%s\n", err.text);
+	return ret;
 }
 
 int main(int argc, char **argv)
@@ -338,13 +375,11 @@ int main(int argc, char **argv)
 
 	options_parse(&nfvsd.options, argc, argv);
 	log_init(LOG_INFO);
-	if (conf_load(nfvsd.options.conf, &nfvsd.conf, &err)) {
-		fprintf(stderr, "%s\n", err.text);
-		return EXIT_FAILURE;
-	}
-	if (nfvsd.options.test) {
+	ret = nfvsd_read(&nfvsd);
+	if (ret || nfvsd.options.test) {
 		conf_free(nfvsd.conf);
-		return EXIT_SUCCESS;
+		json_decref(nfvsd.handover);
+		return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	rcu_register_thread();

@@ -46,6 +46,7 @@ struct peer {
 	struct result result;	 /* what ends the answer */
 	uv_work_t work;
 	bool closing, closed, reading, working, is_waiting, is_counted;
+	bool root; /* its owner is */
 	bool last; /* no more requests after this answer */
 };
 
@@ -219,6 +220,7 @@ static void peer_refuse(struct peer *peer, int code, const char *text)
 static void peer_answer(struct peer *peer, const char *line, size_t len)
 {
 	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+	struct handling handling = peer->peers->handling;
 	struct answer answer;
 
 	if (!json_is_object(request)) {
@@ -226,7 +228,8 @@ static void peer_answer(struct peer *peer, const char *line, size_t len)
 		peer_refuse(peer, -EBADMSG, "this is not a request: one JSON object a line");
 		return;
 	}
-	request_answer(&peer->peers->handling, request, &answer);
+	handling.by_root = peer->root;
+	request_answer(&handling, request, &answer);
 	json_decref(request);
 	peer->result = answer.result;
 	if (answer.listing) {
@@ -373,7 +376,7 @@ bool peers_welcome(struct peers *peers)
 }
 
 bool peers_accept(struct peers *peers, uv_stream_t *listener,
-		  bool (*may)(int fd, void *data, struct error *err), void *data)
+		  bool (*may)(int fd, void *data, bool *root, struct error *err), void *data)
 {
 	struct peer *peer = calloc(1, sizeof(*peer));
 	struct error err = {""};
@@ -390,7 +393,7 @@ bool peers_accept(struct peers *peers, uv_stream_t *listener,
 	if (uv_accept(listener, (uv_stream_t *)&peer->pipe) ||
 	    uv_fileno((uv_handle_t *)&peer->pipe, &fd))
 		peer_close(peer);
-	else if (!may(fd, data, &err))
+	else if (!may(fd, data, &peer->root, &err))
 		peer_refuse(peer, -EPERM, err.text);
 	else
 		peer_next(peer);

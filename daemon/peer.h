@@ -25,9 +25,10 @@ void peers_close(struct peers *peers);
 bool peers_welcome(struct peers *peers);
 
 /* Takes the waiting connection from @listener. It is refused with a message unless @may says that
- * its owner may command the daemon; @may fills in @err. False without memory. */
+ * its owner may command the daemon; @may fills in @err, or whether that is root. False without
+ * memory. */
 bool peers_accept(struct peers *peers, uv_stream_t *listener,
-		  bool (*may)(int fd, void *data, struct error *err), void *data);
+		  bool (*may)(int fd, void *data, bool *root, struct error *err), void *data);
 
 /* To be called a few times a second: drops who is idle for too long, starts listings that waited.
  */

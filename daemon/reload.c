@@ -2,8 +2,9 @@
 /*
  * From one configuration file to the next. The one idea: the difference is taken between the two
  * files, not between file and running state, so a reload undoes nothing that an administrator did
- * meanwhile; but what the file asks for and is missing is made. Services and servers are matched by
- * their keys through sorted indexes, so the cost is that of sorting. Control thread.
+ * meanwhile; but what the file asks for and is missing is made, unless an upgrade is all that
+ * happened. Services and servers are matched by their keys through sorted indexes, so the cost is
+ * that of sorting. Control thread.
  */
 #include "daemon/reload.h"
 #include "lvs/timeouts.h"
@@ -145,6 +146,8 @@ static int dest_apply(struct director *director, struct service *svc, const stru
 	struct dest *dest = service_dest(svc, new->af, &new->addr, new->port);
 	int ret = 0;
 
+	if (!dest && old && director_resumes(director))
+		return 0;
 	if (!dest)
 		ret = director_dest_add(director, &svc->key, new, err);
 	else if (!dest->from_file || !old || !dest_same(old, new))
@@ -197,6 +200,8 @@ static int service_apply(struct director *director, const struct service_conf *f
 	bool made = !svc;
 	int ret = 0;
 
+	if (made && from && director_resumes(director))
+		return 0;
 	if (made) {
 		ret = director_service_add(director, &to->spec, err);
 		from = NULL; /* deleted meanwhile, or new: all its servers are made */

@@ -169,7 +169,7 @@ static bool in_groups(int fd, gid_t group)
 }
 
 /* May the other end of this connection command the daemon? */
-static bool peer_may(int fd, void *data, struct error *err)
+static bool peer_may(int fd, void *data, bool *root, struct error *err)
 {
 	const struct server *server = data;
 	socklen_t len = sizeof(struct ucred);
@@ -179,6 +179,7 @@ static bool peer_may(int fd, void *data, struct error *err)
 		error_set(err, -EPERM, "permission denied: who you are is unknown");
 		return false;
 	}
+	*root = !cred.uid;
 	if (!cred.uid || cred.uid == geteuid())
 		return true;
 	if (server->has_group && (cred.gid == server->group || in_groups(fd, server->group)))

@@ -239,6 +239,46 @@ void system_warn_near(const struct services *services)
 	rcu_read_unlock();
 }
 
+static json_t *knobs_to_json(const struct knobs *list)
+{
+	json_t *json = json_object();
+
+	for (size_t i = 0; i < list->len; i++)
+		if (list->items[i].old[0])
+			json_object_set_new(json, list->items[i].name,
+					    json_string(list->items[i].old));
+	return json;
+}
+
+json_t *system_to_json(const struct system *system)
+{
+	return json_pack("{s:o, s:o, s:o}", "needed", knobs_to_json(&system->needed), "beside",
+			 knobs_to_json(&system->beside), "uplinks",
+			 knobs_to_json(&system->uplinks));
+}
+
+static void knobs_from_json(struct knobs *list, const json_t *json)
+{
+	const char *name;
+	struct knob *knob;
+	const json_t *old;
+
+	json_object_foreach ((json_t *)json, name, old) {
+		if (!json_is_string(old) || strlen(name) >= SYSCTL_NAME_MAX)
+			continue;
+		knob = knob_add(list, name);
+		if (knob)
+			snprintf(knob->old, sizeof(knob->old), "%s", json_string_value(old));
+	}
+}
+
+void system_from_json(struct system *system, const json_t *json)
+{
+	knobs_from_json(&system->needed, json_object_get(json, "needed"));
+	knobs_from_json(&system->beside, json_object_get(json, "beside"));
+	knobs_from_json(&system->uplinks, json_object_get(json, "uplinks"));
+}
+
 static void put_back(const struct knob *knob)
 {
 	if (!knob->old[0])

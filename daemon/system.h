@@ -4,6 +4,8 @@
 
 #include "lvs/service.h"
 
+#include <jansson.h>
+
 /* The kernel settings that forwarding needs: what nfvsd changed, to be put back. Control thread. */
 struct system;
 
@@ -17,6 +19,14 @@ void system_require(struct system *system, const struct services *services, bool
 
 /* Warns, once for each server, of NAT servers that have had clients in their own network. */
 void system_warn_near(const struct services *services);
+
+/* What was changed, and from what, for the daemon that takes this one's place. NULL without memory.
+ */
+json_t *system_to_json(const struct system *system);
+
+/* This daemon has to put that back; before anything is required. What is no such thing is left out.
+ */
+void system_from_json(struct system *system, const json_t *json);
 
 /* Puts back what system_require() changed, and frees. */
 void system_free(struct system *system);
