@@ -66,6 +66,17 @@ servers_listed_are() {
 	stop live # with status 0: no request failed
 }
 
+@test "killed, and started again: its connections can be ended, and are told" {
+	director "$(fixed "protocol = \"tcp\"; address = \"$VIP\"; port = 7000;" 7000 1)"
+	talk a $VIP 7000
+	carried a
+	crash
+	director "$(fixed "protocol = \"tcp\"; address = \"$VIP\"; port = 7000;" 7000 1)"
+	carried a
+	is "$(adm kill --all)" "1 connection ended"
+	await 2 grep -q 'Connection reset by peer' "$LAB_DIR/a.log"
+}
+
 @test "killed: a weight that was changed before counts" {
 	director "$(web '' 1 1 1)"
 	adm -e -t $VIP:80 -r 10.2.0.11:8080 -m -w 0
