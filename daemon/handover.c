@@ -19,7 +19,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
+
+#define STORE_NAME "nfvs-handover"
+#define BARRIER_US 5000000
 
 /* --- writing --- */
 
@@ -162,6 +166,25 @@ int handover_write(const json_t *json)
 	return fd < 0 ? -errno : fd;
 }
 
+int handover_store(const json_t *json)
+{
+	int fd = handover_write(json), ret;
+
+	if (fd < 0)
+		return fd;
+	ret = sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDNAME=" STORE_NAME, &fd, 1);
+	close(fd);
+	if (!ret)
+		return -ENOENT;
+	/* Before this process, by which systemd knows the sender, is gone. */
+	return ret < 0 ? ret : sd_notify_barrier(0, BARRIER_US);
+}
+
+void handover_forget(void)
+{
+	sd_notify(0, "FDSTOREREMOVE=1\nFDNAME=" STORE_NAME);
+}
+
 /* --- reading --- */
 
 static int server_read(const json_t *json, struct dest_spec *out, bool *from_file,
@@ -251,16 +274,35 @@ static int file_read(const json_t *json, struct conf *out, struct error *err)
 	return ret;
 }
 
+/* The descriptor that systemd kept, or -1. */
+static int stored(void)
+{
+	char **names = NULL;
+	int len = sd_listen_fds_with_names(0, &names), fd = -1;
+
+	for (int i = 0; i < len; i++) {
+		if (!strcmp(names[i], STORE_NAME))
+			fd = SD_LISTEN_FDS_START + i;
+		free(names[i]);
+	}
+	free(names);
+	/* It may have been read by one that then did not come up. */
+	if (fd >= 0)
+		(void)lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
 int handover_take(json_t **out, struct error *err)
 {
 	const char *text = getenv(HANDOVER_ENV);
+	int fd = text ? atoi(text) : stored();
 	json_error_t error = {.text = ""};
 	FILE *file;
 
 	*out = NULL;
-	if (!text)
+	if (fd < 0)
 		return 0;
-	file = fdopen(atoi(text), "r");
+	file = fdopen(fd, "r");
 	(void)unsetenv(HANDOVER_ENV);
 	if (file) {
 		*out = json_loadf(file, JSON_REJECT_DUPLICATES, &error);

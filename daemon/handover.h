@@ -10,7 +10,8 @@
  * What a daemon leaves to the one that takes its place, beside what is in the kernel: services and
  * servers as they are, timeouts, settings, drains, which sysctls are to be put back, and what the
  * configuration file said, so that it can be told what has changed in it. It goes through a file in
- * memory, whose descriptor is named by an environment variable. Control thread.
+ * memory, whose descriptor is named by an environment variable, or is kept by systemd. Control
+ * thread.
  */
 #define HANDOVER_ENV "NFVS_HANDOVER"
 
@@ -21,6 +22,12 @@ json_t *handover_to_json(const struct director *director, const struct drains *d
 
 /* A file in memory with @json, at its beginning; or -errno. It is closed by exec. */
 int handover_write(const json_t *json);
+
+/* Has systemd keep @json until this service is started again; -errno if there is no systemd. */
+int handover_store(const json_t *json);
+
+/* It need not keep it longer. */
+void handover_forget(void);
 
 /* What was left to this process: *@out is NULL if nothing was, else the caller's. -EBADMSG with
  * @err if it cannot be understood. */

@@ -55,7 +55,8 @@ struct nfvsd {
 	uint64_t started;
 	uv_loop_t loop;
 	uv_timer_t tick;
-	uv_signal_t sighup, sigterm, sigint;
+	bool leaving; /* a restart: what is in the kernel stays */
+	uv_signal_t sighup, sigterm, sigint, sigusr1;
 };
 
 static const char usage[] =
@@ -67,7 +68,7 @@ static const char usage[] =
 	"  -v         print the version\n"
 	"  -h         print this text\n"
 	"Signals: SIGHUP reloads the configuration; SIGTERM and SIGINT stop and remove all that\n"
-	"was put into the kernel.\n";
+	"was put into the kernel; SIGUSR1 ends and leaves it there, for a restart.\n";
 
 /* Fills @options; exits for -h, -v and mistakes. */
 static void options_parse(struct options *options, int argc, char **argv)
@@ -117,6 +118,15 @@ static void on_tick(uv_timer_t *timer)
 static void on_stop(uv_signal_t *handle, int signal)
 {
 	log_info("%s: stopping", strsignal(signal));
+	uv_stop(handle->loop);
+}
+
+static void on_leave(uv_signal_t *handle, int signal)
+{
+	struct nfvsd *nfvsd = handle->data;
+
+	nfvsd->leaving = true;
+	log_info("%s: leaving, what is in the kernel stays", strsignal(signal));
 	uv_stop(handle->loop);
 }
 
@@ -171,6 +181,7 @@ static void loop_open(struct nfvsd *nfvsd)
 	signal_watch(nfvsd, &nfvsd->sighup, on_reload, SIGHUP);
 	signal_watch(nfvsd, &nfvsd->sigterm, on_stop, SIGTERM);
 	signal_watch(nfvsd, &nfvsd->sigint, on_stop, SIGINT);
+	signal_watch(nfvsd, &nfvsd->sigusr1, on_leave, SIGUSR1);
 	if (nfvsd->handover)
 		upgrade_arrive();
 }
@@ -181,6 +192,7 @@ static void loop_close(struct nfvsd *nfvsd)
 	uv_close((uv_handle_t *)&nfvsd->sighup, NULL);
 	uv_close((uv_handle_t *)&nfvsd->sigterm, NULL);
 	uv_close((uv_handle_t *)&nfvsd->sigint, NULL);
+	uv_close((uv_handle_t *)&nfvsd->sigusr1, NULL);
 	uv_run(&nfvsd->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&nfvsd->loop);
 }
@@ -329,7 +341,20 @@ static void nfvsd_announce(const struct nfvsd *nfvsd)
 				 ? ""
 				 : " (but this kernel has no nft_queue, which that needs)");
 	log_info("ready");
+	handover_forget();
 	sd_notify(0, "READY=1");
+}
+
+/* Like a crash, but that what nfvsadm made is kept for the next one, if there is systemd to do so.
+ */
+static void nfvsd_leave(struct nfvsd *nfvsd)
+{
+	json_t *json = on_handover(nfvsd, nfvsd->upgrades + 1);
+	int ret = json ? handover_store(json) : -ENOMEM;
+
+	if (ret < 0)
+		log_warn("what was set at run time is not kept: %s", strerror(-ret));
+	_exit(EXIT_SUCCESS);
 }
 
 static void nfvsd_stop(struct nfvsd *nfvsd)
@@ -390,6 +415,8 @@ int main(int argc, char **argv)
 	} else {
 		nfvsd_announce(&nfvsd);
 		uv_run(&nfvsd.loop, UV_RUN_DEFAULT);
+		if (nfvsd.leaving)
+			nfvsd_leave(&nfvsd);
 	}
 	nfvsd_stop(&nfvsd);
 	rcu_unregister_thread();

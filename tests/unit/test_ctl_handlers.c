@@ -4,6 +4,7 @@
 #include "ctl/row.h"
 #include "daemon/explanation.h"
 #include "daemon/handlers.h"
+#include "daemon/upgrade.h"
 #include "lib/log.h"
 #include "lvs/persistence.h"
 #include "tests/unit/lvs_build.h"
@@ -104,6 +105,9 @@ static const struct {
 	{"{\"command\":7}", -ENOSYS, true},
 	{"{\"command\":\"reboot\"}", -ENOSYS, true},
 	{"{\"command\":\"flush\",\"now\":true}", -EBADMSG, true},
+	{"{\"command\":\"upgrade\"}", -ENOSYS, true},
+	{"{\"command\":\"upgrade\",\"path\":7}", -EBADMSG, true},
+	{"{\"command\":\"upgrade-state\"}", -ENOSYS, true},
 	{"{\"command\":\"service-add\"}", -EBADMSG, true},
 	{"{\"command\":\"service-add\",\"service\":7}", -EBADMSG, true},
 	{"{\"command\":\"service-add\",\"service\":{" SERVICE "}}", -EBADMSG, true},
@@ -173,6 +177,43 @@ Test(ctl_handlers, a_life_of_changes)
 		cr_assert_eq(!result.err.text[0], !rows[i].code, "%s: '%s'", rows[i].request,
 			     result.err.text);
 	}
+}
+
+static json_t *no_state(void *data, uint64_t number)
+{
+	(void)data;
+	(void)number;
+	return NULL;
+}
+
+/* No program is run here: there is no state to be handed over. */
+Test(ctl_handlers, upgrades)
+{
+	char *const argv[] = {(char *)"nfvsd", NULL};
+	uv_loop_t loop;
+	const struct upgrade_conf conf = {.loop = &loop, .argv = argv, .state = no_state};
+	struct answer answer;
+
+	uv_loop_init(&loop);
+	handling.upgrade = upgrade_new(&conf);
+	answer = ask("{\"command\":\"upgrade-state\"}");
+	cr_assert_str_eq(
+		json_string_value(json_object_get(json_object_get(answer.row, "upgrade"), "state")),
+		"none");
+	json_decref(answer.row);
+	says("{\"command\":\"upgrade\",\"path\":\"/bin/true\"}", -EACCES);
+	handling.by_root = true;
+	says("{\"command\":\"upgrade\",\"path\":\"/bin/true\"}", -ENOMEM);
+	says("{\"command\":\"upgrade\"}", -ENOMEM);
+	answer = ask("{\"command\":\"upgrade-state\"}");
+	cr_assert_str_eq(
+		json_string_value(json_object_get(json_object_get(answer.row, "upgrade"), "state")),
+		"refused");
+	json_decref(answer.row);
+	upgrade_close(handling.upgrade);
+	uv_loop_close(&loop);
+	handling.upgrade = NULL;
+	handling.by_root = false;
 }
 
 #define SERVICE_ROW "{\"service\":{" SERVICE ",\"scheduler\":\"rr\"},\"file\":false"
