@@ -226,6 +226,13 @@ static json_t *on_handover(void *data, uint64_t number)
 	return handover_to_json(nfvsd->director, nfvsd->drains, number);
 }
 
+static void on_aside(void *data, bool aside)
+{
+	struct nfvsd *nfvsd = data;
+
+	workers_aside(nfvsd->workers, aside);
+}
+
 static int upgrade_prepare(struct nfvsd *nfvsd, struct error *err)
 {
 	const struct upgrade_conf conf = {.loop = &nfvsd->loop,
@@ -233,6 +240,7 @@ static int upgrade_prepare(struct nfvsd *nfvsd, struct error *err)
 					  .conf = nfvsd->options.conf,
 					  .upgrades = nfvsd->upgrades,
 					  .state = on_handover,
+					  .aside = on_aside,
 					  .data = nfvsd};
 
 	nfvsd->upgrade = upgrade_new(&conf);
@@ -352,6 +360,7 @@ static void nfvsd_leave(struct nfvsd *nfvsd)
 	json_t *json = on_handover(nfvsd, nfvsd->upgrades + 1);
 	int ret = json ? handover_store(json) : -ENOMEM;
 
+	workers_aside(nfvsd->workers, true);
 	if (ret < 0)
 		log_warn("what was set at run time is not kept: %s", strerror(-ret));
 	_exit(EXIT_SUCCESS);

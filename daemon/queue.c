@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 /* The most that one netlink attribute can carry of a packet (kernel: 65535 - NLA_HDRLEN). */
+#define CONFIG_MAX 256
 #define COPY_RANGE 65531u
 /* A packet, its attributes, and room to pad. The odd part keeps buffers from sharing cache sets. */
 #define BUFFER_SIZE (65536u + 4096u + 192u)
@@ -404,6 +405,33 @@ static int bind_error(uint16_t number, int code, struct error *err)
 	return error_set(err, code, "cannot bind queue %u: %s", number, strerror(-code));
 }
 
+static struct nlmsghdr *config_begin(char buf[CONFIG_MAX], uint16_t number, uint8_t command)
+{
+	const struct nfqnl_msg_config_cmd cmd = {.command = command};
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct nfgenmsg *nfg;
+
+	nlh->nlmsg_type = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_CONFIG;
+	nlh->nlmsg_flags = NLM_F_REQUEST;
+	nlh->nlmsg_seq = number + 1u;
+	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
+	nfg->nfgen_family = AF_UNSPEC;
+	nfg->version = NFNETLINK_V0;
+	nfg->res_id = htons(number);
+	mnl_attr_put(nlh, NFQA_CFG_CMD, sizeof(cmd), &cmd);
+	return nlh;
+}
+
+static void config_bind(struct nlmsghdr *nlh, uint32_t length, bool gso)
+{
+	const struct nfqnl_msg_config_params params = {htonl(COPY_RANGE), NFQNL_COPY_PACKET};
+
+	mnl_attr_put(nlh, NFQA_CFG_PARAMS, sizeof(params), &params);
+	mnl_attr_put_u32(nlh, NFQA_CFG_QUEUE_MAXLEN, htonl(length));
+	mnl_attr_put_u32(nlh, NFQA_CFG_FLAGS, htonl(gso ? NFQA_CFG_F_GSO : 0));
+	mnl_attr_put_u32(nlh, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO));
+}
+
 /*
  * Bind, copy mode, length and flags in one message: the kernel applies them in this order under one
  * lock, while separate messages would leave a moment in which packets are dropped. No fail-open:
@@ -412,28 +440,32 @@ static int bind_error(uint16_t number, int code, struct error *err)
  */
 int queue_bind(struct queue *queue, uint16_t number, uint32_t length, bool gso, struct error *err)
 {
-	struct nfqnl_msg_config_params params = {htonl(COPY_RANGE), NFQNL_COPY_PACKET};
-	struct nfqnl_msg_config_cmd cmd = {.command = NFQNL_CFG_CMD_BIND};
-	char buf[256];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct nfgenmsg *nfg;
+	char buf[CONFIG_MAX];
+	struct nlmsghdr *nlh = config_begin(buf, number, NFQNL_CFG_CMD_BIND);
 	int ret;
 
-	nlh->nlmsg_type = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_CONFIG;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	nlh->nlmsg_seq = number + 1u;
-	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
-	nfg->nfgen_family = AF_UNSPEC;
-	nfg->version = NFNETLINK_V0;
-	nfg->res_id = htons(number);
-	mnl_attr_put(nlh, NFQA_CFG_CMD, sizeof(cmd), &cmd);
-	mnl_attr_put(nlh, NFQA_CFG_PARAMS, sizeof(params), &params);
-	mnl_attr_put_u32(nlh, NFQA_CFG_QUEUE_MAXLEN, htonl(length));
-	mnl_attr_put_u32(nlh, NFQA_CFG_FLAGS, htonl(gso ? NFQA_CFG_F_GSO : 0));
-	mnl_attr_put_u32(nlh, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO));
+	config_bind(nlh, length, gso);
+	nlh->nlmsg_flags |= NLM_F_ACK;
 	ret = request(queue, nlh);
 	if (ret)
 		return bind_error(number, ret, err);
 	buffer_size(queue, SO_RCVBUFFORCE, SO_RCVBUF, (int)(length * RECEIVE_BYTES));
 	return 0;
+}
+
+void queue_unbind(struct queue *queue, uint16_t number)
+{
+	char buf[CONFIG_MAX];
+	struct nlmsghdr *nlh = config_begin(buf, number, NFQNL_CFG_CMD_UNBIND);
+
+	(void)mnl_socket_sendto(queue->nl, nlh, nlh->nlmsg_len);
+}
+
+void queue_rebind(struct queue *queue, uint16_t number, uint32_t length, bool gso)
+{
+	char buf[CONFIG_MAX];
+	struct nlmsghdr *nlh = config_begin(buf, number, NFQNL_CFG_CMD_BIND);
+
+	config_bind(nlh, length, gso);
+	(void)mnl_socket_sendto(queue->nl, nlh, nlh->nlmsg_len);
 }

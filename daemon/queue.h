@@ -26,6 +26,11 @@ void queue_close(struct queue *queue);
  * piece. In use: -EBUSY, and @err says by whom. Main thread. */
 int queue_bind(struct queue *queue, uint16_t number, uint32_t length, bool gso, struct error *err);
 
+/* Gives the queue up: what waits in it is dropped, what would come passes it by; or takes it again,
+ * with the same values. While a worker receives from it, so nobody waits for an answer. */
+void queue_unbind(struct queue *queue, uint16_t number);
+void queue_rebind(struct queue *queue, uint16_t number, uint32_t length, bool gso);
+
 /* Where VERDICT_SEGMENT sends packets. */
 void queue_set_segments(struct queue *queue, uint16_t number);
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * nfvsadm upgrade. The one idea: nothing is stopped. The new program is asked first, as a child; if
- * it agrees, this process executes it, which ends all threads and closes all sockets at one stroke,
- * and to the kernel is what a crash is: rules, conntrack and the socket's name stay. If it cannot
- * be executed after all, then nothing has happened, and this daemon goes on. Control thread, which
- * is the main thread: what it may do, the next one may.
+ * nfvsadm upgrade. The one idea: nothing is stopped that could not go on. The new program is asked
+ * first, as a child; if it agrees, this process executes it, which ends all threads and closes all
+ * sockets at one stroke, and to the kernel is what a crash is: rules, conntrack and the socket's
+ * name stay. If it cannot be executed after all, then nothing has happened, and this daemon goes
+ * on. Control thread, which is the main thread: what it may do, the next one may.
  */
 #include "daemon/upgrade.h"
 #include "daemon/director.h"
@@ -170,17 +170,22 @@ void upgrade_arrive(void)
 static void leave(struct upgrade *upgrade)
 {
 	char **argv = arguments(upgrade);
-	int fd = state_file(upgrade), ret = fd;
+	int fd = state_file(upgrade), ret = argv ? fd : -ENOMEM;
 	char text[128];
 
 	log_info("upgrade: %s takes over", upgrade->path);
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
 		   (unsigned long long)director_now() * 1000);
 	hold_signals(SIG_BLOCK);
-	if (fd >= 0)
+	if (ret >= 0)
 		ret = privilege_pass(true);
-	if (!ret)
-		ret = argv ? execute(upgrade, argv, fd) : -ENOMEM;
+	if (!ret) {
+		/* While workers still answer what came before. An exec takes its time between their
+		 * end and that of their sockets, and what came then would be dropped. */
+		upgrade->conf.aside(upgrade->conf.data, true);
+		ret = execute(upgrade, argv, fd);
+		upgrade->conf.aside(upgrade->conf.data, false);
+	}
 	(void)privilege_pass(false);
 	hold_signals(SIG_UNBLOCK);
 	sd_notify(0, "READY=1");

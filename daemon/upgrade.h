@@ -5,6 +5,7 @@
 #include "lib/err.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <uv.h>
 
 /*
@@ -20,6 +21,8 @@ struct upgrade_conf {
 	uint64_t upgrades; /* how many came before */
 	/* What to hand over to upgrade @number: a new object, or NULL without memory. */
 	json_t *(*state)(void *data, uint64_t number);
+	/* The queues are given up, or taken again. */
+	void (*aside)(void *data, bool aside);
 	void *data;
 };
 

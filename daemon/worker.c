@@ -41,6 +41,7 @@ struct worker {
 struct workers {
 	unsigned int len;
 	uint16_t first_queue;
+	uint32_t queue_length;
 	_Atomic bool stop;
 	struct worker *items;
 };
@@ -172,6 +173,7 @@ int workers_open(struct workers **out, const struct director_conf *conf, struct 
 		return error_set(err, ret, "no memory");
 	workers->len = conf->workers ? conf->workers : workers_default();
 	workers->first_queue = conf->first_queue;
+	workers->queue_length = conf->queue_length;
 	if (workers->first_queue + workers->len > UINT16_MAX) {
 		ret = error_set(err, -EINVAL, "queues %u .. %u do not exist: the last is 65535",
 				workers->first_queue, workers->first_queue + workers->len);
@@ -211,6 +213,23 @@ int workers_start(struct workers *workers, struct director *director, struct err
 		worker->running = true;
 	}
 	return 0;
+}
+
+static void step(struct workers *workers, unsigned int i, uint16_t number, bool gso, bool aside)
+{
+	struct queue *queue = workers->items[i].queue;
+
+	if (aside)
+		queue_unbind(queue, number);
+	else
+		queue_rebind(queue, number, workers->queue_length, gso);
+}
+
+void workers_aside(struct workers *workers, bool aside)
+{
+	for (unsigned int i = 0; i < workers->len; i++)
+		step(workers, i, workers_queue(workers, i), true, aside);
+	step(workers, 0, workers_segment_queue(workers), false, aside);
 }
 
 void workers_close(struct workers *workers)

@@ -17,6 +17,10 @@ int workers_open(struct workers **out, const struct director_conf *conf, struct 
 /* Starts the threads on @director's tables. */
 int workers_start(struct workers *workers, struct director *director, struct error *err);
 
+/* Gives up all queues while the workers go on, so that packets pass them by, or takes them again.
+ */
+void workers_aside(struct workers *workers, bool aside);
+
 /* Ends the threads, closes the queues and frees. NULL is fine. */
 void workers_close(struct workers *workers);
 

@@ -205,8 +205,8 @@ static void reset_send(struct direct *d, struct conn *conn, enum pkt_dir dir, ui
 /*
  * Where the kernel carried it, the numbers are old: an end would ignore a RST with such a one. But
  * it answers any other segment from before its window with an acknowledgement that has the right
- * ones (RFC 9293, 3.10.7.4), to which reset_answer() then says the RST. So it does if none is known,
- * the connection being from before this daemon, but for a hit into its window by chance.
+ * ones (RFC 9293, 3.10.7.4), to which reset_answer() then says the RST. So it does if none is
+ * known, the connection being from before this daemon, but for a hit into its window by chance.
  */
 static void reset_provoke(struct direct *d, struct conn *conn, enum pkt_dir dir, uint32_t seq,
 			  uint32_t ack)

@@ -52,7 +52,7 @@ lines_since() {
 
 # --- traffic ---
 
-# The download takes 8 s or so.
+# The download takes 20 s or so.
 @test "a download and a keep-alive connection go on, new connections do not fail" {
 	local chains count pid other i
 
@@ -61,7 +61,7 @@ lines_since() {
 	has "$chains" '"nfvs"'
 	other=$(other_program)
 	pid=$(<"$LAB_DIR/nfvsd.pid")
-	spawn load client curl -sS --limit-rate $(($(stat -c %s "$LAB_DIR/files/big") / 8)) \
+	spawn load client curl -sS --limit-rate $(($(stat -c %s "$LAB_DIR/files/big") / 20)) \
 		--max-time 60 -o "$LAB_DIR/got" http://$VIP/big
 	spawn live client python3 "$LAB_SRC/client.py" live $VIP 80
 	await 5 grep -q rs "$LAB_DIR/live.log"

@@ -298,7 +298,8 @@ Test(handover, what_cannot_be_read)
 	cr_assert_eq(handover_upgrades(json), 0);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		cr_assert_eq(pipe(pipes), 0);
-		cr_assert_eq(write(pipes[1], texts[i], strlen(texts[i])), strlen(texts[i]));
+		cr_assert_eq(write(pipes[1], texts[i], strlen(texts[i])),
+			     (ssize_t)strlen(texts[i]));
 		close(pipes[1]);
 		snprintf(fd, sizeof(fd), "%d", pipes[0]);
 		setenv(HANDOVER_ENV, fd, 1);
