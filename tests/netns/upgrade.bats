@@ -152,13 +152,13 @@ lines_since() {
 	adm drain tcp $VIP:7000 10.2.0.12 --no-wait
 	talk a $VIP 7000
 	carried a
-	spawn drain dir "$NFVSADM" drain tcp $VIP:7000 10.2.0.11 --deadline 4s --then reset --no-wait
+	spawn drain dir "$NFVSADM" drain tcp $VIP:7000 10.2.0.11 --deadline 12s --then reset --no-wait
 	finish drain
 	adm upgrade
 	is "$(status_of '.drains | map("\(.server.address) \(.state) \(.weight)") | join(",")')" \
 		"10.2.0.11 draining 1,10.2.0.12 drained 4"
-	carried a
-	await 8 grep -q 'Connection reset by peer' "$LAB_DIR/a.log"
+	heard a again
+	await 15 grep -q 'Connection reset by peer' "$LAB_DIR/a.log"
 	adm undrain tcp $VIP:7000 10.2.0.12
 	has "$(adm -Ln)" '10.2.0.12:7000 +Masq +4 '
 }
