@@ -21,6 +21,10 @@ datapaths=(
 	"ipvs     ipvs"
 	"nfvs-1   nfvs packet 1"
 	"flow-1   nfvs flow 1"
+	"dr-direct  routed"
+	"dr-ipvs    ipvsdr"
+	"dr-nfvs-1  nfvsdr packet 1"
+	"dr-flow-1  nfvsdr flow 1"
 )
 (($(nproc) == 1)) || datapaths+=("nfvs-$(nproc)   nfvs packet $(nproc)" "flow-$(nproc)   nfvs flow $(nproc)")
 
@@ -250,4 +254,111 @@ nfvs_counters() {
 import json, sys
 queues = json.load(sys.stdin)["queues"]
 print(*(sum(queue.get(key, 0) for queue in queues) for key in ("packets", "syscalls")))'
+}
+
+# --- direct routing: the server has the virtual address too, listens at its own ports there, and
+# answers the client by a link between the two. All of them are compared with each other only --------
+back_up() {
+	ip link add b0 netns "$LAB-client" type veth peer name b1 netns "$LAB-rs1" &&
+		on client ip link set b0 up &&
+		on rs1 ip link set b1 up &&
+		lab_address client b0 10.4.0.1/24 &&
+		lab_address rs1 b1 10.4.0.2/24 &&
+		on rs1 ip route add 10.1.0.2 via 10.4.0.1 &&
+		lab_address rs1 lo "$VIP/32" &&
+		back_checked 0
+}
+
+# Requests come by another way than answers go: is that checked?
+back_checked() {
+	local ns
+
+	for ns in client rs1; do
+		on $ns sh -c 'for file in /proc/sys/net/ipv4/conf/*/rp_filter; do echo '"$1"' >$file; done'
+	done
+}
+
+back_down() {
+	back_checked 1
+	on client ip link del b0
+	on rs1 ip addr del "$VIP/32" dev lo
+	return 0
+} 2>/dev/null
+
+dr_target() {
+	service_target "$1" "$VIP" 4
+}
+
+# No balancer, the director routes.
+routed_up() {
+	back_up && on dir ip route add "$VIP" via $RIP
+}
+
+routed_down() {
+	on dir ip route del "$VIP"
+	back_down
+} 2>/dev/null
+
+routed_target() {
+	dr_target "$1"
+}
+
+ipvsdr_missing() {
+	ipvs_missing
+}
+
+ipvsdr_service() {
+	printf -- '-%c %s\n' A "-${2:0:1} $VIP:$4 -s wlc" a "-${2:0:1} $VIP:$4 -r $RIP -g"
+}
+
+ipvsdr_up() {
+	back_up &&
+		lab_namespace ipvs &&
+		lab_forwarding ipvs &&
+		move_interface c0 dir ipvs &&
+		move_interface s1 dir ipvs &&
+		lab_address ipvs lo "$VIP/32" &&
+		each_service ipvsdr_service | on ipvs ipvsadm -R
+}
+
+ipvsdr_down() {
+	ipvs_down
+	back_down
+}
+
+ipvsdr_target() {
+	dr_target "$1"
+}
+
+nfvsdr_missing() {
+	nfvs_missing
+}
+
+nfvsdr_service() {
+	cat <<-EOF
+		{ name = "$1"; protocol = "$2"; address = "$VIP"; port = $4; scheduler = "wlc"; method = "dr";
+		  servers = ( { address = "$RIP"; } ); }
+	EOF
+}
+
+nfvsdr_up() {
+	cat >"$LAB_DIR/nfvs.conf" <<-EOF
+		director = { workers = $2; datapath = "$1"; };
+		services = ( $(each_service nfvsdr_service ,) );
+	EOF
+	back_up && lab_address dir lo "$VIP/32" && director_up "$LAB_DIR/nfvs.conf" 2>&1
+}
+
+nfvsdr_down() {
+	director_down
+	on dir ip addr del "$VIP/32" dev lo
+	back_down
+} 2>/dev/null
+
+nfvsdr_target() {
+	dr_target "$1"
+}
+
+nfvsdr_counters() {
+	nfvs_counters
 }
