@@ -367,7 +367,9 @@ void carrier_settle(struct carrier *carrier)
 	rcu_read_lock();
 	services_each(carrier->direct.services, settle_service, carrier);
 	rcu_read_unlock();
-	if (ingress_possible(carrier->ingress) && ingress_settle(carrier->ingress, &err))
+	if (!ingress_possible(carrier->ingress))
+		ingress_withdraw(carrier->ingress); /* an earlier daemon's, to whom it was */
+	else if (ingress_settle(carrier->ingress, &err))
 		log_warn("%s: nfvsd carries the connections to dr servers itself", err.text);
 	if (!carrier->settled)
 		take_over(carrier);

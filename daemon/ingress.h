@@ -52,7 +52,7 @@ void ingress_flush(struct ingress *ingress);
  */
 uint64_t ingress_restore(struct ingress *ingress, struct direct *d, const struct numbers *numbers);
 
-/* The table goes. */
+/* The table goes, also if a daemon before left it. */
 void ingress_withdraw(struct ingress *ingress);
 
 #endif

@@ -21,8 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define CONFIG_MAX 256 /* bytes of a message about a queue */
 /* The most that one netlink attribute can carry of a packet (kernel: 65535 - NLA_HDRLEN). */
-#define CONFIG_MAX 256
 #define COPY_RANGE 65531u
 /* A packet, its attributes, and room to pad. The odd part keeps buffers from sharing cache sets. */
 #define BUFFER_SIZE (65536u + 4096u + 192u)
