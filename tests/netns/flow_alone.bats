@@ -169,10 +169,13 @@ queued_more() {
 }
 
 @test "a download goes on while its service changes its datapath, and back" {
-	local before
+	local before knob=/proc/sys/net/ipv4/tcp_rmem room
 
+	[[ ! ${LAB_BRIEF:-} ]] || skip "the big file is too small to be watched: at full length only"
 	director
 	service -t $VIP:80 rr 8080 1
+	room=$(on client cat $knob)
+	on client sh -c "echo 4096 16384 32768 >$knob" # or all is there before it is read
 	spawn load client curl -sS --limit-rate $(($(stat -c %s "$LAB_DIR/files/big") / 15)) \
 		--max-time 60 -o "$LAB_DIR/got" http://$VIP/big
 	await 20 load_has 5
@@ -181,6 +184,7 @@ queued_more() {
 	await 20 queued_more "$before" 20
 	adm -d -t $VIP:80 -r 10.2.0.13:80
 	finish load
+	on client sh -c "echo $room >$knob"
 	is "$(sha256sum <"$LAB_DIR/got")" "$(<"$LAB_DIR/files/big.sha256")"
 }
 
