@@ -41,19 +41,9 @@ struct carrier {
 	uint64_t next_count, restored;
 };
 
-static struct flow flow_of(const struct conn *conn)
-{
-	return (struct flow){.af = conn->af,
-			     .protocol = conn->protocol,
-			     .saddr = conn_client(conn),
-			     .daddr = conn_virtual(conn),
-			     .sport = conn->cport,
-			     .dport = conn->vport};
-}
-
 void carrier_drop(struct carrier *carrier, const struct conn *conn)
 {
-	const struct flow flow = flow_of(conn);
+	const struct flow flow = conn_request(conn);
 
 	if (!conn->carried)
 		return;
@@ -72,7 +62,7 @@ void carrier_drop(struct carrier *carrier, const struct conn *conn)
  */
 static uint32_t keep_tracked(struct carrier *carrier, const struct conn *conn)
 {
-	const struct flow flow = flow_of(conn);
+	const struct flow flow = conn_request(conn);
 	uint32_t timeout = atomic_load_explicit(&conn->timeout, memory_order_relaxed);
 	struct tracked tracked;
 	uint64_t idle;

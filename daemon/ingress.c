@@ -232,22 +232,12 @@ void ingress_withdraw(struct ingress *ingress)
 	plan_clear(&ingress->now);
 }
 
-static struct flow flow_of(const struct conn *conn)
-{
-	return (struct flow){.af = conn->af,
-			     .protocol = conn->protocol,
-			     .saddr = conn_client(conn),
-			     .daddr = conn_virtual(conn),
-			     .sport = conn->cport,
-			     .dport = conn->vport};
-}
-
 /* Of a connection that is due. Its element counts the packet by which it was learned, too. When the
  * last of the others came is not known: within the last timeout if there are more than at its
  * beginning. */
 uint32_t ingress_keep(struct ingress *ingress, struct conn *conn)
 {
-	const struct flow flow = flow_of(conn);
+	const struct flow flow = conn_request(conn);
 	struct ingress_flow known;
 	uint16_t carried;
 	int ret = ingress_flow_get(ingress->conf->table, &flow, &known);
@@ -267,7 +257,7 @@ uint32_t ingress_keep(struct ingress *ingress, struct conn *conn)
 
 void ingress_drop(const struct ingress *ingress, const struct conn *conn)
 {
-	const struct flow flow = flow_of(conn);
+	const struct flow flow = conn_request(conn);
 
 	if (ingress->possible)
 		(void)ingress_flows_delete(ingress->conf->table, &flow, 1);
@@ -277,7 +267,7 @@ void ingress_forget(struct ingress *ingress, const struct conn *conn)
 {
 	if (array_grow(&ingress->forgotten, ingress->forgotten_len, &ingress->forgotten_max,
 		       sizeof(*ingress->forgotten)))
-		ingress->forgotten[ingress->forgotten_len++] = flow_of(conn);
+		ingress->forgotten[ingress->forgotten_len++] = conn_request(conn);
 	else
 		ingress_drop(ingress, conn);
 }

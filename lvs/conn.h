@@ -126,6 +126,17 @@ static inline union addr conn_local(const struct conn *conn)
 	return *addr;
 }
 
+/* From the client to the virtual service, as its packets come in. */
+static inline struct flow conn_request(const struct conn *conn)
+{
+	return (struct flow){.af = conn->af,
+			     .protocol = conn->protocol,
+			     .saddr = conn_client(conn),
+			     .daddr = conn_virtual(conn),
+			     .sport = conn->cport,
+			     .dport = conn->vport};
+}
+
 /* How many connections a template chose for; 0 if it is none. */
 static inline uint32_t conn_controls(const struct conn *conn)
 {
@@ -134,14 +145,18 @@ static inline uint32_t conn_controls(const struct conn *conn)
 	return template ? atomic_load_explicit(&conn->controls, memory_order_relaxed) : 0;
 }
 
-/* The mark by which the kernel carries it now; 0: its packets go through the daemon. */
-static inline uint32_t conn_carried(const struct conn *conn)
-{
-	return conn->carried ? dest_carried(conn->dest) : 0;
-}
-
 /* How its packets are forwarded. */
 const struct forward *conn_method(const struct conn *conn);
+
+/* The mark by which the kernel carries it now; 0: its packets go through the daemon, as those of a
+ * connection by another method than its server has by now. */
+static inline uint32_t conn_carried(const struct conn *conn)
+{
+	const struct forward *now =
+		atomic_load_explicit(&conn->dest->forward, memory_order_relaxed);
+
+	return conn->carried && now == conn_method(conn) ? dest_carried(conn->dest) : 0;
+}
 
 struct conns;
 

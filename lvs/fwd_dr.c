@@ -14,15 +14,14 @@
 /*
  * The mark by which the devices learn the way of the connection; 0: its next packet is for the
  * daemon as well. What comes after this one must not change the connection's state, or do so by a
- * SYN, FIN or RST, which the daemon sees.
+ * SYN, FIN or RST, which the daemon sees: so it is established, and by a FIN or RST it is not.
  */
 static uint32_t learn_mark(const struct direct *d, const struct conn *conn, const struct pkt *pkt)
 {
 	const struct proto *proto = proto_find(conn->protocol);
 	uint32_t mark = conn_carried(conn);
 
-	if (!mark || pkt->hook != HOOK_PREROUTING || conn->protocol == IPPROTO_SCTP ||
-	    pkt->tcp_flags & (PKT_SYN | PKT_FIN | PKT_RST))
+	if (!mark || pkt->hook != HOOK_PREROUTING || conn->protocol == IPPROTO_SCTP)
 		return 0;
 	if (proto->established != PROTO_STATELESS &&
 	    atomic_load_explicit(&conn->state, memory_order_relaxed) != proto->established)

@@ -140,12 +140,7 @@ static struct flow conn_flow(const struct conn *conn, enum pkt_dir dir)
 {
 	bool local = atomic_load_explicit(&conn->flags, memory_order_relaxed) & CONN_LOCAL;
 	bool through = conn_method(conn)->answers;
-	struct flow flow = {.af = conn->af,
-			    .protocol = conn->protocol,
-			    .saddr = conn_client(conn),
-			    .daddr = conn_virtual(conn),
-			    .sport = conn->cport,
-			    .dport = conn->vport};
+	struct flow flow = conn_request(conn);
 
 	if (dir == PKT_IN)
 		return flow;

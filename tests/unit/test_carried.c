@@ -1,98 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* lvs/carried.c and what direct.c does for connections that the kernel carries: how they are
- * decided, followed by copies, asked about when they are due, and forgotten. */
-#include "tests/unit/direct_build.h"
+ * decided, and followed by copies. */
+#include "tests/unit/carried_build.h"
 
 #include "lvs/reset.h"
 #include "lvs/verdict.h"
 
-#include <criterion/criterion.h>
-#include <netinet/tcp.h>
-
-#define CLIENT "10.1.0.2"
-#define VIP    "10.1.0.100"
-#define A      "10.2.0.1"
-#define MARK   0x00020000u /* number 1 */
-
-#define ACTIVE_MS  (15 * 60 * 1000ull) /* timeouts of IPVS */
-#define FINWAIT_MS (2 * 60 * 1000ull)
-#define UDP_MS	   (5 * 60 * 1000ull)
-
-static struct lab lab;
-static struct service *svc;
-static struct dest *a;
-
-static void setup(void)
-{
-	lab_open(&lab);
-	svc = lab_service(&lab, build_service(IPPROTO_TCP, VIP, 80));
-	a = lab_dest(&lab, svc, A, 8080, 1);
-	atomic_store(&a->carried, MARK);
-}
-
-static void teardown(void)
-{
-	lab_close(&lab);
-}
-
 TestSuite(carried, .init = setup, .fini = teardown);
-
-static const struct build *tcp(enum pkt_dir dir, uint8_t flags)
-{
-	static struct build b;
-
-	if (dir == PKT_IN)
-		b = (struct build){.protocol = IPPROTO_TCP, FROM_TO(CLIENT, 4000, VIP, 80)};
-	else
-		b = (struct build){.protocol = IPPROTO_TCP, FROM_TO(A, 8080, CLIENT, 4000)};
-	b.flags = flags;
-	return &b;
-}
-
-static void in(uint8_t flags)
-{
-	lab_send(&lab, PKT_IN, tcp(PKT_IN, flags));
-}
-
-static struct conn *conn(void)
-{
-	return lab_conn(&lab, IPPROTO_TCP, CLIENT, 4000, VIP, 80);
-}
-
-static uint8_t state(void)
-{
-	return conn() ? atomic_load(&conn()->state) : 0xff;
-}
-
-/* A copy of a packet, or of its first @len bytes; 0: all. The block is just as large, so that ASan
- * sees what is read behind it. */
-static void copy(const struct build *b, size_t len)
-{
-	static uint8_t bytes[BUILD_MAX];
-	size_t whole = build_packet(bytes, b);
-	struct pkt pkt = {.len = (uint32_t)(len ? len : whole), .gso = true};
-
-	pkt.data = malloc(pkt.len);
-	memcpy(pkt.data, bytes, pkt.len);
-	lab.outbox.len = 0;
-	rcu_read_lock();
-	direct_observe(&lab.d, &pkt);
-	rcu_read_unlock();
-	cr_assert(!memcmp(pkt.data, bytes, pkt.len), "a copy is only read");
-	cr_assert_eq(lab.outbox.len, 0);
-	free(pkt.data);
-}
-
-static void seen(enum pkt_dir dir, uint8_t flags)
-{
-	copy(tcp(dir, flags), 0);
-}
-
-#define COUNTS(n, m)                                                                   \
-	do {                                                                           \
-		cr_assert_eq(dest_active(a), (n), "active: %u", dest_active(a));       \
-		cr_assert_eq(dest_inactive(a), (m), "inactive: %u", dest_inactive(a)); \
-	} while (0)
 
 /* Accepted as it is, with the server's number: what the kernel needs. */
 static bool carried_to(uint32_t mark)
@@ -196,6 +110,25 @@ Test(carried, neither_tunnels_nor_templates_nor_lone_packets)
 				 FROM_TO(CLIENT, 4000, VIP, 81),
 				 .flags = PKT_SYN});
 	cr_assert_not(lab_conn(&lab, IPPROTO_TCP, CLIENT, 4000, VIP, 81)->carried);
+}
+
+/* It goes on as it began, but by the daemon: the kernel does not know its server so any more. */
+Test(carried, its_server_has_another_method_by_now)
+{
+	struct dest_spec spec = build_dest(A, 8080, 1);
+	struct dest *dest;
+
+	in(PKT_SYN);
+	cr_assert(carried_to(MARK));
+	spec.method = FORWARD_DR;
+	cr_assert_eq(service_dest_edit(svc, &spec, &dest), 0);
+	cr_assert_eq(dest, a);
+	in(PKT_ACK);
+	cr_assert(lab_runs(&lab, CLIENT, 4000, A, 8080));
+	spec.method = FORWARD_NAT;
+	cr_assert_eq(service_dest_edit(svc, &spec, &dest), 0);
+	in(PKT_ACK);
+	cr_assert(carried_to(MARK));
 }
 
 Test(carried, copies_lead_through_all_states)
@@ -324,161 +257,4 @@ Test(carried, copies_wake_nothing_that_ended)
 	service_dest_del(lab.d.services, svc, a);
 	seen(PKT_IN, PKT_FIN);
 	cr_assert_eq(state(), TCP_ESTAB);
-}
-
-/* Who stands for the kernel. */
-static struct {
-	unsigned int asked;
-	uint32_t left; /* its answer */
-	const struct conn *conn;
-	unsigned int forgotten;
-	uint16_t ports[8]; /* of the clients that were to be forgotten */
-} kernel;
-
-static uint32_t keep(struct conn *asked, void *data)
-{
-	cr_assert_eq(data, &kernel);
-	kernel.asked++;
-	kernel.conn = asked;
-	return kernel.left;
-}
-
-static void forget(const struct conn *left, void *data)
-{
-	cr_assert_eq(data, &kernel);
-	cr_assert(left->dest == a, "it still has its server");
-	kernel.ports[kernel.forgotten++ % 8] = ntohs(left->cport);
-}
-
-static void forget_all(void)
-{
-	kernel.forgotten = 0;
-	conns_forget(lab.d.conns, forget, &kernel);
-}
-
-Test(carried, the_kernel_is_asked_when_a_connection_is_due)
-{
-	conns_set_keeper(lab.d.conns, keep, &kernel);
-	in(PKT_SYN);
-	in(PKT_ACK);
-	kernel.left = 60000;
-	lab_wait(&lab, ACTIVE_MS - 500);
-	cr_assert_eq(kernel.asked, 0);
-	lab_wait(&lab, 2000);
-	cr_assert_eq(kernel.asked, 1);
-	cr_assert_eq(kernel.conn, conn());
-	COUNTS(1, 0);
-	lab_wait(&lab, 57000);
-	cr_assert_eq(kernel.asked, 1, "not before what it said");
-	lab_wait(&lab, 3000);
-	cr_assert_eq(kernel.asked, 2);
-	cr_assert(conn());
-	kernel.left = 0;
-	lab_wait(&lab, 57000);
-	cr_assert_eq(kernel.asked, 2);
-	lab_wait(&lab, 5000);
-	cr_assert_eq(kernel.asked, 3);
-	cr_assert_null(conn());
-	COUNTS(0, 0);
-	forget_all();
-	cr_assert_eq(kernel.forgotten, 0, "it said itself that it is over there");
-}
-
-/* What the kernel said counts from now, not from the last packet; a packet that comes meanwhile
- * restarts the timer as ever. */
-Test(carried, more_life_is_not_the_timeout)
-{
-	conns_set_keeper(lab.d.conns, keep, &kernel);
-	in(PKT_SYN);
-	in(PKT_ACK);
-	kernel.left = 60000;
-	lab_wait(&lab, ACTIVE_MS + 1000);
-	cr_assert_eq(kernel.asked, 1);
-	cr_assert_eq(atomic_load(&conn()->timeout), ACTIVE_MS);
-	seen(PKT_OUT, PKT_ACK);
-	kernel.left = 0;
-	lab_wait(&lab, ACTIVE_MS - 2000);
-	cr_assert_eq(kernel.asked, 1);
-	cr_assert(conn());
-	lab_wait(&lab, 4000);
-	cr_assert_eq(kernel.asked, 2);
-	cr_assert_null(conn());
-}
-
-/* Nobody is asked about what the kernel does not carry, or where both ends have ended it. */
-Test(carried, the_kernel_is_not_asked_about_the_rest)
-{
-	conns_set_keeper(lab.d.conns, keep, &kernel);
-	kernel.left = 60000;
-	in(PKT_SYN);
-	in(PKT_ACK);
-	seen(PKT_OUT, PKT_FIN | PKT_ACK);
-	seen(PKT_IN, PKT_FIN | PKT_ACK);
-	cr_assert_eq(state(), TCP_TIMEWAIT);
-	lab_wait(&lab, FINWAIT_MS + 1000);
-	cr_assert_null(conn());
-	atomic_store(&a->carried, 0);
-	in(PKT_SYN);
-	in(PKT_ACK);
-	lab_wait(&lab, ACTIVE_MS + 1000);
-	cr_assert_null(conn());
-	cr_assert_eq(kernel.asked, 0);
-}
-
-Test(carried, what_ends_otherwise_is_to_be_forgotten)
-{
-	for (uint16_t port = 4001; port <= 4003; port++) {
-		struct build b = *tcp(PKT_IN, PKT_SYN);
-		struct conn *one;
-
-		b.sport = port;
-		lab_send(&lab, PKT_IN, &b);
-		one = lab_conn(&lab, IPPROTO_TCP, CLIENT, port, VIP, 80);
-		rcu_read_lock();
-		conn_expire(lab.d.conns, one);
-		conn_expire(lab.d.conns, one); /* which is over */
-		rcu_read_unlock();
-	}
-	COUNTS(0, 0);
-	cr_assert_eq(conns_count(lab.d.conns), 0);
-	forget_all();
-	cr_assert_eq(kernel.forgotten, 3);
-	cr_assert_eq(kernel.ports[0] + kernel.ports[1] + kernel.ports[2], 4001 + 4002 + 4003);
-	forget_all();
-	cr_assert_eq(kernel.forgotten, 0, "once");
-}
-
-/* Neither what both ends ended, nor what was not carried. One that a new connection supersedes is
- * of the first kind. */
-Test(carried, what_is_over_there_is_not)
-{
-	for (int i = 0; i < 3; i++) {
-		atomic_store(&a->carried, i == 2 ? 0 : MARK);
-		in(PKT_SYN);
-		in(PKT_ACK);
-		if (i < 2)
-			seen(PKT_IN, PKT_RST);
-		cr_assert_eq(state(), i < 2 ? TCP_CLOSED : TCP_ESTAB);
-		if (i == 1) {
-			in(PKT_SYN);
-			seen(PKT_OUT, PKT_RST);
-			cr_assert_eq(atomic_load(&svc->traffic.conns), 3, "a new one");
-		}
-		rcu_read_lock();
-		conn_expire(lab.d.conns, conn());
-		rcu_read_unlock();
-		forget_all();
-		cr_assert_eq(kernel.forgotten, 0, "%d", i);
-		COUNTS(0, 0);
-	}
-}
-
-/* lab_close() sees that nothing is kept by what waits, which nobody asked for. */
-Test(carried, what_waits_goes_with_the_table)
-{
-	in(PKT_SYN);
-	rcu_read_lock();
-	conn_expire(lab.d.conns, conn());
-	rcu_read_unlock();
-	in(PKT_SYN);
 }

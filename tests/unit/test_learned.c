@@ -103,6 +103,49 @@ Test(learned, not_by_what_the_machine_sends_itself)
 	cr_assert_eq(sent_mark(), 0);
 }
 
+/* The rules at the devices know TCP and UDP. */
+Test(learned, nothing_of_sctp)
+{
+	struct dest *sctp = lab_serve(&lab, build_service(IPPROTO_SCTP, VIP, 80),
+				      build_dest(RS, 80, 1), FORWARD_DR);
+	const struct build chunk = {
+		.protocol = IPPROTO_SCTP, FROM_TO(CLIENT, 4000, VIP, 80), .type = 1};
+
+	atomic_store(&sctp->carried, MARK);
+	lab_send(&lab, PKT_IN, &chunk);
+	cr_assert_eq(sent_mark(), 0);
+	atomic_store(&lab_conn(&lab, IPPROTO_SCTP, CLIENT, 4000, VIP, 80)->state, SCTP_ESTAB);
+	lab_send(&lab, PKT_IN,
+		 &(struct build){.protocol = IPPROTO_SCTP, FROM_TO(CLIENT, 4000, VIP, 80)});
+	cr_assert_eq(sent_mark(), 0);
+}
+
+/* About an answer; its connection is one that is carried. */
+Test(learned, nothing_by_an_error)
+{
+	const struct build answer = {.protocol = IPPROTO_UDP, FROM_TO(VIP, 53, CLIENT, 4000)};
+
+	lab_datagram(&lab, CLIENT, VIP, 4000, 100, true, 64);
+	cr_assert_eq(sent_mark(), LEARN);
+	lab_send(&lab, PKT_IN,
+		 &(struct build){.protocol = IPPROTO_ICMP,
+				 .saddr = CLIENT,
+				 .daddr = VIP,
+				 .type = 3,
+				 .code = 3,
+				 .inner = &answer});
+	cr_assert_eq(sent_mark(), 0);
+}
+
+/* A place in the outbox says nothing of who had it before. */
+Test(learned, not_by_what_leaves_next)
+{
+	lab_datagram(&lab, CLIENT, VIP, 4000, 100, true, 64);
+	cr_assert_eq(sent_mark(), LEARN);
+	lab.outbox.len = 0;
+	cr_assert_eq(outbox_add(&lab.outbox)->mark, 0);
+}
+
 Test(learned, only_while_its_server_may_be)
 {
 	tcp(CLIENT, VIP, PKT_SYN);
@@ -115,6 +158,16 @@ Test(learned, only_while_its_server_may_be)
 	atomic_store(&dns->carried, MARK);
 	lab_datagram(&lab, CLIENT, VIP, 4000, 100, true, 64);
 	cr_assert_eq(sent_mark(), 0, "it began as the daemon's, and nobody would end it there");
+}
+
+Test(learned, not_while_its_server_has_another_method)
+{
+	struct dest_spec spec = build_dest(RS, 80, 1);
+
+	tcp(CLIENT, VIP, PKT_SYN);
+	spec.method = FORWARD_NAT;
+	cr_assert_eq(service_dest_edit(atomic_load(&dest->svc), &spec, &dest), 0);
+	cr_assert_eq(tcp(CLIENT, VIP, PKT_ACK), 0);
 }
 
 /* Unlike conntrack the devices forget nothing by themselves. */
