@@ -7,7 +7,11 @@
 
 #include <errno.h>
 #include <libnftnl/common.h>
+#include <libnftnl/expr.h>
+#include <libnftnl/set.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <string.h>
 
 struct mnl_socket *dump_open(void)
 {
@@ -43,4 +47,65 @@ int dump_run(struct mnl_socket *nl, struct nlmsghdr *nlh, mnl_cb_t callback, voi
 					 data);
 	}
 	return ret == MNL_CB_ERROR && errno != ENOENT ? -errno : 0;
+}
+
+struct elements_for {
+	int (*fn)(struct nftnl_set_elem *elem, void *data);
+	void *data;
+};
+
+static int on_elements(const struct nlmsghdr *nlh, void *data)
+{
+	const struct elements_for *caller = data;
+	struct nftnl_set *set = nftnl_set_alloc();
+	int ret = MNL_CB_ERROR;
+
+	if (set && nftnl_set_elems_nlmsg_parse(nlh, set) >= 0) {
+		nftnl_set_elem_foreach(set, caller->fn, caller->data);
+		ret = MNL_CB_OK;
+	}
+	if (set)
+		nftnl_set_free(set);
+	return ret;
+}
+
+/* A request for one element is no dump: it has one answer, or an error. */
+int dump_elements(struct mnl_socket *nl, enum family family, struct nftnl_set *set, bool all,
+		  int (*fn)(struct nftnl_set_elem *elem, void *data), void *data)
+{
+	struct elements_for caller = {.fn = fn, .data = data};
+	char buf[4096];
+	struct nlmsghdr *nlh = dump_begin(buf, NFT_MSG_GETSETELEM, family);
+
+	if (!all)
+		nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	nftnl_set_elems_nlmsg_build_payload(nlh, set);
+	return dump_run(nl, nlh, on_elements, &caller);
+}
+
+struct counter {
+	uint64_t packets, bytes;
+	bool found;
+};
+
+static int on_expr(struct nftnl_expr *expr, void *data)
+{
+	struct counter *counter = data;
+
+	if (strcmp(nftnl_expr_get_str(expr, NFTNL_EXPR_NAME), "counter") != 0)
+		return 0;
+	*counter = (struct counter){.packets = nftnl_expr_get_u64(expr, NFTNL_EXPR_CTR_PACKETS),
+				    .bytes = nftnl_expr_get_u64(expr, NFTNL_EXPR_CTR_BYTES),
+				    .found = true};
+	return 0;
+}
+
+bool dump_counter(struct nftnl_set_elem *elem, uint64_t *packets, uint64_t *bytes)
+{
+	struct counter counter = {0};
+
+	nftnl_set_elem_expr_foreach(elem, on_expr, &counter);
+	*packets = counter.packets;
+	*bytes = counter.bytes;
+	return counter.found;
 }

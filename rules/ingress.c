@@ -20,19 +20,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FLOWS_MAX	     4194304u
-#define ELEMENTS_PER_MESSAGE 300u
-#define EGRESS_HOOK	     1 /* NF_NETDEV_EGRESS: older headers do not have it */
+#define FLOWS_MAX   4194304u
+#define EGRESS_HOOK 1 /* NF_NETDEV_EGRESS: older headers do not have it */
 
-/* nft's numbers of data types, and of several in one key. */
-enum {
-	TYPE_IPADDR = 7,
-	TYPE_IP6ADDR = 8,
-	TYPE_INET_PROTOCOL = 12,
-	TYPE_INET_SERVICE = 13,
-	TYPE_MARK = 19,
-	TYPE_IFINDEX = 20
-};
 #define TYPES(a, b, c, d, e) ((a) << 24 | (b) << 18 | (c) << 12 | (d) << 6 | (e))
 #define FLOW_TYPES(addr)     TYPES(addr, addr, TYPE_INET_PROTOCOL, TYPE_INET_SERVICE, TYPE_INET_SERVICE)
 
@@ -51,37 +41,6 @@ static const struct {
 			    .learns = true},
 };
 
-struct nftnl_set *ingress_set_new(struct transaction *t, enum ingress_set id)
-{
-	struct nftnl_set *set = nftnl_set_alloc();
-
-	if (!set) {
-		t->no_memory = true;
-		return NULL;
-	}
-	nftnl_set_set_str(set, NFTNL_SET_TABLE, t->ruleset->table);
-	nftnl_set_set_str(set, NFTNL_SET_NAME, ingress_set_names[id]);
-	nftnl_set_set_u32(set, NFTNL_SET_FAMILY, NFPROTO_NETDEV);
-	return set;
-}
-
-/* nft's note to itself, as in messages.c. */
-static void set_byteorder(struct transaction *t, struct nftnl_set *set, bool big_key,
-			  bool big_value)
-{
-	struct nftnl_udata_buf *udata = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
-
-	if (!udata) {
-		t->no_memory = true;
-		return;
-	}
-	nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_KEYBYTEORDER, big_key ? 2 : 1);
-	nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_DATABYTEORDER, big_value ? 2 : 1);
-	nftnl_set_set_data(set, NFTNL_SET_USERDATA, nftnl_udata_buf_data(udata),
-			   nftnl_udata_buf_len(udata));
-	nftnl_udata_buf_free(udata);
-}
-
 /*
  * The kernel could note the time of each element's last packet, which is what we want to know, but
  * nft before 1.0.7 dies when it lists such a set. So the elements count.
@@ -90,15 +49,13 @@ static void put_set(struct transaction *t, enum ingress_set id)
 {
 	struct nlmsghdr *nlh = batch_put(t->batch, NFT_MSG_NEWSET, NFPROTO_NETDEV, NLM_F_CREATE,
 					 ingress_set_names[id]);
-	struct nftnl_set *set = ingress_set_new(t, id);
-	struct nftnl_expr *counter = layouts[id].counted ? nftnl_expr_alloc("counter") : NULL;
+	struct nftnl_set *set = message_set_new(t, ingress_set_names[id]);
 	uint32_t flags = layouts[id].learns ? NFT_SET_EVAL : 0;
 
-	t->no_memory |= layouts[id].counted && !counter;
 	if (!set)
 		return;
-	if (counter)
-		nftnl_set_add_expr(set, counter);
+	if (layouts[id].counted)
+		message_set_counter(t, set);
 	nftnl_set_set_u32(set, NFTNL_SET_ID, id + 1u);
 	nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, layouts[id].key_type);
 	nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, layouts[id].key_len);
@@ -110,7 +67,7 @@ static void put_set(struct transaction *t, enum ingress_set id)
 	if (layouts[id].learns)
 		nftnl_set_set_u32(set, NFTNL_SET_DESC_SIZE, FLOWS_MAX);
 	nftnl_set_set_u32(set, NFTNL_SET_FLAGS, flags);
-	set_byteorder(t, set, layouts[id].learns, layouts[id].big);
+	message_set_byteorder(t, set, !layouts[id].learns, !layouts[id].big);
 	if (nlh)
 		nftnl_set_nlmsg_build_payload(nlh, set);
 	nftnl_set_free(set);
@@ -172,20 +129,6 @@ static bool belongs(enum ingress_set id, const struct ingress_hop *hop)
 	return true;
 }
 
-static void elem_comment(struct transaction *t, struct nftnl_set_elem *elem, const char *comment)
-{
-	struct nftnl_udata_buf *udata = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
-
-	if (!udata) {
-		t->no_memory = true;
-		return;
-	}
-	nftnl_udata_put_strz(udata, NFTNL_UDATA_SET_ELEM_COMMENT, comment);
-	nftnl_set_elem_set(elem, NFTNL_SET_ELEM_USERDATA, nftnl_udata_buf_data(udata),
-			   nftnl_udata_buf_len(udata));
-	nftnl_udata_buf_free(udata);
-}
-
 static void add_hop(struct transaction *t, struct nftnl_set *set, enum ingress_set id,
 		    const struct ingress_hop *hop)
 {
@@ -204,7 +147,7 @@ static void add_hop(struct transaction *t, struct nftnl_set *set, enum ingress_s
 		nftnl_set_elem_set(elem, NFTNL_SET_ELEM_DATA, hop->addr.bytes,
 				   layouts[id].value_len);
 	if (id == INGRESS_LIVING && hop->label)
-		elem_comment(t, elem, hop->label);
+		message_elem_comment(t, elem, hop->label);
 	nftnl_set_elem_add(set, elem);
 }
 
@@ -213,7 +156,7 @@ static void put_hops(struct transaction *t, uint16_t type, enum ingress_set id,
 		     const struct ingress_hop *const *hops, size_t len)
 {
 	for (size_t i = 0; i < len;) {
-		struct nftnl_set *set = ingress_set_new(t, id);
+		struct nftnl_set *set = message_set_new(t, ingress_set_names[id]);
 		struct nlmsghdr *nlh;
 		unsigned int n = 0;
 

@@ -59,41 +59,21 @@ struct reading {
 	void *data;
 };
 
-static int on_counter(struct nftnl_expr *expr, void *data)
-{
-	if (!strcmp(nftnl_expr_get_str(expr, NFTNL_EXPR_NAME), "counter"))
-		*(uint64_t *)data = nftnl_expr_get_u64(expr, NFTNL_EXPR_CTR_PACKETS);
-	return 0;
-}
-
 static int on_element(struct nftnl_set_elem *elem, void *data)
 {
 	const struct reading *reading = data;
 	struct ingress_flow flow = {0};
 	uint32_t key_len = 0, len = 0;
+	uint64_t bytes;
 	const uint8_t *key = nftnl_set_elem_get(elem, NFTNL_SET_ELEM_KEY, &key_len);
 	const void *value = nftnl_set_elem_get(elem, NFTNL_SET_ELEM_DATA, &len);
 
 	if (!key || !value || len != sizeof(flow.mark) || !key_read(key, key_len, &flow.flow))
 		return 0;
 	memcpy(&flow.mark, value, sizeof(flow.mark));
-	nftnl_set_elem_expr_foreach(elem, on_counter, &flow.packets);
+	(void)dump_counter(elem, &flow.packets, &bytes);
 	reading->fn(&flow, reading->data);
 	return 0;
-}
-
-static int on_message(const struct nlmsghdr *nlh, void *data)
-{
-	struct nftnl_set *set = nftnl_set_alloc();
-	int ret = MNL_CB_ERROR;
-
-	if (set && nftnl_set_elems_nlmsg_parse(nlh, set) >= 0) {
-		nftnl_set_elem_foreach(set, on_element, data);
-		ret = MNL_CB_OK;
-	}
-	if (set)
-		nftnl_set_free(set);
-	return ret;
 }
 
 /* A set of the table for a message about elements; NULL without memory. */
@@ -125,30 +105,24 @@ static void take_one(const struct ingress_flow *flow, void *data)
 	*(struct ingress_flow *)data = *flow;
 }
 
-/* A request for one element is no dump: it has one answer, or an error. */
 int ingress_flow_get(const char *table, const struct flow *flow, struct ingress_flow *out)
 {
 	struct reading reading = {.fn = take_one, .data = out};
 	struct nftnl_set *set = set_new(table, set_of(flow));
-	struct mnl_socket *nl;
-	struct nlmsghdr *nlh;
-	char buf[4096];
+	struct mnl_socket *nl = NULL;
 	int ret = set ? add_flow(set, flow) : -ENOMEM;
 
-	if (ret) {
-		if (set)
-			nftnl_set_free(set);
-		return ret;
-	}
-	nlh = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETSETELEM, NFPROTO_NETDEV, NLM_F_ACK, 1);
-	nftnl_set_elems_nlmsg_build_payload(nlh, set);
-	nftnl_set_free(set);
+	if (!ret)
+		nl = dump_open();
+	if (!ret && !nl)
+		ret = -errno;
 	out->mark = 0;
-	nl = dump_open();
-	if (!nl)
-		return -errno;
-	ret = dump_run(nl, nlh, on_message, &reading);
-	mnl_socket_close(nl);
+	if (!ret)
+		ret = dump_elements(nl, FAMILY_DEVICES, set, false, on_element, &reading);
+	if (nl)
+		mnl_socket_close(nl);
+	if (set)
+		nftnl_set_free(set);
 	return ret ? ret : out->mark ? 0 : -ENOENT;
 }
 
@@ -160,17 +134,12 @@ int ingress_flows_read(const char *table, void (*fn)(const struct ingress_flow *
 	int ret = nl ? 0 : -errno;
 
 	for (enum ingress_set id = INGRESS_FLOWS4; !ret && id <= INGRESS_FLOWS6; id++) {
-		char buf[4096];
-		struct nlmsghdr *nlh = dump_begin(buf, NFT_MSG_GETSETELEM, FAMILY_DEVICES);
 		struct nftnl_set *set = set_new(table, id);
 
-		if (!set) {
-			ret = -ENOMEM;
-			break;
-		}
-		nftnl_set_elems_nlmsg_build_payload(nlh, set);
-		nftnl_set_free(set);
-		ret = dump_run(nl, nlh, on_message, &reading);
+		ret = set ? dump_elements(nl, FAMILY_DEVICES, set, true, on_element, &reading)
+			  : -ENOMEM;
+		if (set)
+			nftnl_set_free(set);
 	}
 	if (nl)
 		mnl_socket_close(nl);

@@ -31,8 +31,4 @@ extern const char *const ingress_chains[];
 void ingress_rules_put(struct transaction *t);
 void ingress_device_rules_put(struct transaction *t, const struct ingress_device *device);
 
-/* A set of the table, empty, to be filled and freed by the caller; NULL without memory, which the
- * transaction remembers. */
-struct nftnl_set *ingress_set_new(struct transaction *t, enum ingress_set id);
-
 #endif

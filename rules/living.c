@@ -29,17 +29,6 @@ static int on_comment(const struct nftnl_udata *attr, void *data)
 	return 0;
 }
 
-static int on_counter(struct nftnl_expr *expr, void *data)
-{
-	struct living *living = data;
-
-	if (!strcmp(nftnl_expr_get_str(expr, NFTNL_EXPR_NAME), "counter")) {
-		living->packets = nftnl_expr_get_u64(expr, NFTNL_EXPR_CTR_PACKETS);
-		living->bytes = nftnl_expr_get_u64(expr, NFTNL_EXPR_CTR_BYTES);
-	}
-	return 0;
-}
-
 static int on_element(struct nftnl_set_elem *elem, void *data)
 {
 	const struct reading *reading = data;
@@ -51,40 +40,24 @@ static int on_element(struct nftnl_set_elem *elem, void *data)
 	udata = nftnl_set_elem_get(elem, NFTNL_SET_ELEM_USERDATA, &len);
 	if (udata)
 		nftnl_udata_parse(udata, len, on_comment, &living.label);
-	nftnl_set_elem_expr_foreach(elem, on_counter, &living);
+	(void)dump_counter(elem, &living.packets, &living.bytes);
 	reading->fn(&living, reading->data);
 	return 0;
 }
 
-static int on_message(const struct nlmsghdr *nlh, void *data)
-{
-	struct nftnl_set *set = nftnl_set_alloc();
-	int ret = MNL_CB_ERROR;
-
-	if (set && nftnl_set_elems_nlmsg_parse(nlh, set) >= 0) {
-		nftnl_set_elem_foreach(set, on_element, data);
-		ret = MNL_CB_OK;
-	}
-	if (set)
-		nftnl_set_free(set);
-	return ret;
-}
-
-/* A set that is not there has no elements. */
 static int set_read(struct mnl_socket *nl, const char *table, enum family family, enum set_id id,
 		    struct reading *reading)
 {
-	char buf[4096];
-	struct nlmsghdr *nlh = dump_begin(buf, NFT_MSG_GETSETELEM, family);
 	struct nftnl_set *set = nftnl_set_alloc();
+	int ret;
 
 	if (!set)
 		return -ENOMEM;
 	nftnl_set_set_str(set, NFTNL_SET_TABLE, table);
 	nftnl_set_set_str(set, NFTNL_SET_NAME, set_layouts[id].name);
-	nftnl_set_elems_nlmsg_build_payload(nlh, set);
+	ret = dump_elements(nl, family, set, true, on_element, reading);
 	nftnl_set_free(set);
-	return dump_run(nl, nlh, on_message, reading);
+	return ret;
 }
 
 int living_read(const char *table, void (*fn)(const struct living *living, void *data), void *data)

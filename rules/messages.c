@@ -19,22 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* nft's numbers of data types (its datatype.h), by which "nft list" knows how to print keys. */
-enum {
-	TYPE_IPADDR = 7,
-	TYPE_IP6ADDR = 8,
-	TYPE_INET_PROTOCOL = 12,
-	TYPE_INET_SERVICE = 13,
-	TYPE_ICMP_TYPE = 14,
-	TYPE_MARK = 19,
-	TYPE_ICMP6_TYPE = 29,
-	TYPE_BITS = 6
-};
-
 #define QUEUES_ID (SETS + 1u)
-
-/* Elements in one message: an attribute that holds them all has at most 64 KiB. */
-#define ELEMENTS_PER_MESSAGE 300u
 
 /* Bytes of a key or a value, more than any layout has. */
 #define CONCAT_MAX 32
@@ -121,8 +106,8 @@ static bool is_mark(enum field field)
 
 /* nft's note to itself about the byte order of keys and values, without which "nft list" would
  * print marks turned round. */
-static void set_byteorder(struct transaction *t, struct nftnl_set *set,
-			  const struct set_layout *layout)
+void message_set_byteorder(struct transaction *t, struct nftnl_set *set, bool host_key,
+			   bool host_value)
 {
 	enum byteorder {
 		ORDER_HOST = 1,
@@ -134,14 +119,19 @@ static void set_byteorder(struct transaction *t, struct nftnl_set *set,
 		t->no_memory = true;
 		return;
 	}
-	nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_KEYBYTEORDER,
-			    is_mark(layout->key[0]) ? ORDER_HOST : ORDER_BIG);
-	if (layout->value[0])
+	nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_KEYBYTEORDER, host_key ? ORDER_HOST : ORDER_BIG);
+	if (nftnl_set_is_set(set, NFTNL_SET_DATA_LEN))
 		nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_DATABYTEORDER,
-				    is_mark(layout->value[0]) ? ORDER_HOST : ORDER_BIG);
+				    host_value ? ORDER_HOST : ORDER_BIG);
 	nftnl_set_set_data(set, NFTNL_SET_USERDATA, nftnl_udata_buf_data(udata),
 			   nftnl_udata_buf_len(udata));
 	nftnl_udata_buf_free(udata);
+}
+
+static void set_byteorder(struct transaction *t, struct nftnl_set *set,
+			  const struct set_layout *layout)
+{
+	message_set_byteorder(t, set, is_mark(layout->key[0]), is_mark(layout->value[0]));
 }
 
 struct concat {
@@ -182,7 +172,7 @@ static void set_types(struct nftnl_set *set, const struct set_layout *layout, en
 }
 
 /* The kernel gives each element a counter of its own. */
-static void set_counter(struct transaction *t, struct nftnl_set *set)
+void message_set_counter(struct transaction *t, struct nftnl_set *set)
 {
 	struct nftnl_expr *counter = nftnl_expr_alloc("counter");
 
@@ -192,7 +182,7 @@ static void set_counter(struct transaction *t, struct nftnl_set *set)
 		t->no_memory = true;
 }
 
-static struct nftnl_set *set_new(struct transaction *t, const char *name)
+struct nftnl_set *message_set_new(struct transaction *t, const char *name)
 {
 	struct nftnl_set *set = nftnl_set_alloc();
 
@@ -210,7 +200,7 @@ void message_set(struct transaction *t, enum set_id id)
 {
 	const struct set_layout *layout = &set_layouts[id];
 	struct nlmsghdr *nlh = put(t, NFT_MSG_NEWSET, NLM_F_CREATE, layout->name);
-	struct nftnl_set *set = set_new(t, layout->name);
+	struct nftnl_set *set = message_set_new(t, layout->name);
 	uint32_t flags = 0;
 
 	if (!set)
@@ -220,7 +210,7 @@ void message_set(struct transaction *t, enum set_id id)
 	if (layout->value[0])
 		flags |= NFT_SET_MAP;
 	if (layout->counted)
-		set_counter(t, set);
+		message_set_counter(t, set);
 	nftnl_set_set_u32(set, NFTNL_SET_FLAGS, flags);
 	nftnl_set_set_u32(set, NFTNL_SET_ID, id + 1u);
 	set_types(set, layout, t->family);
@@ -234,7 +224,7 @@ void message_set(struct transaction *t, enum set_id id)
 void message_queues_map(struct transaction *t)
 {
 	struct nlmsghdr *nlh = put(t, NFT_MSG_NEWSET, NLM_F_CREATE, QUEUES_MAP);
-	struct nftnl_set *set = set_new(t, QUEUES_MAP);
+	struct nftnl_set *set = message_set_new(t, QUEUES_MAP);
 
 	if (!set)
 		return;
@@ -253,7 +243,7 @@ void message_queues_map(struct transaction *t)
 void message_set_name(struct transaction *t, uint16_t type, const char *name)
 {
 	struct nlmsghdr *nlh = put(t, type, 0, "sets");
-	struct nftnl_set *set = set_new(t, name);
+	struct nftnl_set *set = message_set_new(t, name);
 
 	if (!set)
 		return;
@@ -314,7 +304,7 @@ static uint32_t concat_bytes(uint8_t bytes[CONCAT_MAX], const enum field fields[
 }
 
 /* As nft writes an element's comment, so that "nft list" shows it. */
-static void elem_comment(struct transaction *t, struct nftnl_set_elem *elem, const char *comment)
+void message_elem_comment(struct transaction *t, struct nftnl_set_elem *elem, const char *comment)
 {
 	struct nftnl_udata_buf *udata = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
 
@@ -350,7 +340,7 @@ static void elem_fill(struct transaction *t, struct nftnl_set *set, const struct
 		nftnl_set_elem_set(elem, NFTNL_SET_ELEM_DATA, bytes, len);
 	}
 	if (layout->counted && element->label)
-		elem_comment(t, elem, element->label);
+		message_elem_comment(t, elem, element->label);
 	nftnl_set_elem_add(set, elem);
 }
 
@@ -361,7 +351,7 @@ void message_elements(struct transaction *t, uint16_t type, enum set_id id,
 	const struct set_layout *layout = &set_layouts[id];
 
 	for (size_t i = 0; i < len;) {
-		struct nftnl_set *set = set_new(t, layout->name);
+		struct nftnl_set *set = message_set_new(t, layout->name);
 		struct nlmsghdr *nlh;
 		size_t end = i + ELEMENTS_PER_MESSAGE < len ? i + ELEMENTS_PER_MESSAGE : len;
 
@@ -378,7 +368,7 @@ void message_elements(struct transaction *t, uint16_t type, enum set_id id,
 
 void message_queue_elements(struct transaction *t)
 {
-	struct nftnl_set *set = set_new(t, QUEUES_MAP);
+	struct nftnl_set *set = message_set_new(t, QUEUES_MAP);
 	char chain[QUEUE_CHAIN_STRLEN];
 	struct nlmsghdr *nlh;
 

@@ -5,6 +5,24 @@
 #include "rules/layout.h"
 
 struct batch;
+struct nftnl_set;
+struct nftnl_set_elem;
+
+/* nft's numbers of data types (its datatype.h), by which "nft list" knows how to print keys. */
+enum {
+	TYPE_IPADDR = 7,
+	TYPE_IP6ADDR = 8,
+	TYPE_INET_PROTOCOL = 12,
+	TYPE_INET_SERVICE = 13,
+	TYPE_ICMP_TYPE = 14,
+	TYPE_MARK = 19,
+	TYPE_IFINDEX = 20,
+	TYPE_ICMP6_TYPE = 29,
+	TYPE_BITS = 6 /* of each, in the type of a key of several */
+};
+
+/* Elements in one message: an attribute that holds them all has at most 64 KiB. */
+#define ELEMENTS_PER_MESSAGE 300u
 
 /* A transaction as far as it concerns one table of one family. */
 struct transaction {
@@ -35,6 +53,14 @@ void message_queues_map(struct transaction *t);
 
 /* Deletes a set (NFT_MSG_DELSET), or all that is in it (NFT_MSG_DELSETELEM). */
 void message_set_name(struct transaction *t, uint16_t type, const char *name);
+
+/* For who makes messages about sets of his own: a set of the table, to be freed; NULL without
+ * memory. In what byte order nft is to print its keys and values. An element's comment. */
+struct nftnl_set *message_set_new(struct transaction *t, const char *name);
+void message_set_byteorder(struct transaction *t, struct nftnl_set *set, bool host_key,
+			   bool host_value);
+void message_set_counter(struct transaction *t, struct nftnl_set *set);
+void message_elem_comment(struct transaction *t, struct nftnl_set_elem *elem, const char *comment);
 
 /* Adds elements to a set (NFT_MSG_NEWSETELEM) or deletes them (NFT_MSG_DELSETELEM). */
 void message_elements(struct transaction *t, uint16_t type, enum set_id id,
