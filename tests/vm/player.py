@@ -75,8 +75,10 @@ class Player:
             self.comment(f"{play.name}: {play.mismatch.what}",
                          *(f"{side.kind}: {line}" for side in pair.sides for line in side.log()))
             bad.append(play)
-        else:
+        elif all(side.carried() for side in pair.sides):
             self.result(True, f"{play.name}: {len(play.lines)} steps, {play.seconds:.0f} s")
+        else:
+            self.result(False, f"{play.name}: the kernel carried nothing")
         pair.close()
 
     def explain(self, play):

@@ -5,6 +5,7 @@ Both tools get the same words, on the standard input of one "-R" that stays open
 say ends where the answer to the next begins, a command that is always refused.
 """
 import functools
+import json
 import os
 import re
 import select
@@ -142,6 +143,16 @@ class Side:
         done = self.lab["dir"].spawn([*self.tool.words, "set", name, value], text=True,
                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return done.communicate()[0]
+
+    def carried(self):
+        """Did the kernel carry what it was to carry? Of a connection that goes on it copies some to
+        the daemon; or else, it carries a service at the end."""
+        if self.kind == "ipvs" or DATAPATH == "packet":
+            return True
+        asked = self.lab["dir"].spawn([*self.tool.words, "status", "--json"], text=True,
+                                      stdout=subprocess.PIPE)
+        said = json.loads(asked.communicate()[0])["datapath"]
+        return said["copies"] > 0 or said["flow"] > 0
 
     def ended(self):
         """How the daemon ended, if it did"""
