@@ -209,13 +209,18 @@ ipvs_service() {
 	printf -- '-%c %s\n' A "-${2:0:1} $VIP:$3 -s wlc" a "-${2:0:1} $VIP:$3 -r $RIP:$4 -m"
 }
 
-ipvs_up() {
+# ipvs_start FUNCTION: with the services that it prints for ipvsadm -R
+ipvs_start() {
 	lab_namespace ipvs &&
 		lab_forwarding ipvs &&
 		move_interface c0 dir ipvs &&
 		move_interface s1 dir ipvs &&
 		lab_address ipvs lo "$VIP/32" &&
-		each_service ipvs_service | on ipvs ipvsadm -R
+		each_service "$1" | on ipvs ipvsadm -R
+}
+
+ipvs_up() {
+	ipvs_start ipvs_service
 }
 
 ipvs_down() {
@@ -225,7 +230,7 @@ ipvs_down() {
 	return 0
 } 2>/dev/null
 
-# --- nfvs, packet datapath: nfvs WORKERS ----------------------------------------------------------
+# --- nfvs: nfvs DATAPATH WORKERS ------------------------------------------------------------------
 nfvs_missing() {
 	[[ -x $NFVSD && -x $NFVSADM ]] || echo "$NFVSD is not built (make)"
 }
@@ -237,12 +242,17 @@ nfvs_service() {
 	EOF
 }
 
-nfvs_up() {
+# nfvs_start FUNCTION DATAPATH WORKERS: with the services that it prints for the file
+nfvs_start() {
 	cat >"$LAB_DIR/nfvs.conf" <<-EOF
-		director = { workers = $2; datapath = "$1"; };
-		services = ( $(each_service nfvs_service ,) );
+		director = { workers = $3; datapath = "$2"; };
+		services = ( $(each_service "$1" ,) );
 	EOF
 	director_up "$LAB_DIR/nfvs.conf" 2>&1
+}
+
+nfvs_up() {
+	nfvs_start nfvs_service "$@"
 }
 
 nfvs_down() {
@@ -312,13 +322,7 @@ ipvsdr_service() {
 }
 
 ipvsdr_up() {
-	back_up &&
-		lab_namespace ipvs &&
-		lab_forwarding ipvs &&
-		move_interface c0 dir ipvs &&
-		move_interface s1 dir ipvs &&
-		lab_address ipvs lo "$VIP/32" &&
-		each_service ipvsdr_service | on ipvs ipvsadm -R
+	back_up && ipvs_start ipvsdr_service
 }
 
 ipvsdr_down() {
@@ -342,11 +346,7 @@ nfvsdr_service() {
 }
 
 nfvsdr_up() {
-	cat >"$LAB_DIR/nfvs.conf" <<-EOF
-		director = { workers = $2; datapath = "$1"; };
-		services = ( $(each_service nfvsdr_service ,) );
-	EOF
-	back_up && lab_address dir lo "$VIP/32" && director_up "$LAB_DIR/nfvs.conf" 2>&1
+	back_up && lab_address dir lo "$VIP/32" && nfvs_start nfvsdr_service "$@"
 }
 
 nfvsdr_down() {

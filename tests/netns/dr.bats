@@ -40,10 +40,7 @@ network() {
 	for ns in client router dir near rs1 rs2; do
 		lab_namespace $ns
 	done
-	lab_forwarding router
-	lab_link client eth0 router wan
-	lab_address client eth0 $CLIENT/24 $CLIENT6/64
-	lab_address router wan 10.9.0.1/24 fd00:9::1/64
+	client_behind_router
 	lab_plug router lan lan 10.1.0.254/24 10.6.0.254/24 fd00:1::254/64 fd00:6::254/64
 	lab_link dir eth1 router vip
 	lab_address router vip 10.5.0.254/24 fd00:5::254/64
@@ -52,7 +49,6 @@ network() {
 	lab_plug near eth0 lan 10.1.0.2/24 fd00:1::2/64
 	lab_plug rs1 eth0 lan 10.1.0.11/24 fd00:1::11/64
 	lab_plug rs2 eth0 lan 10.1.0.12/24 fd00:1::12/64
-	lab_default client 10.9.0.1 fd00:9::1
 	for ns in dir near rs1 rs2; do
 		lab_default $ns 10.1.0.254 fd00:1::254
 	done

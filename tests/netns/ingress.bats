@@ -26,15 +26,11 @@ setup_file() {
 	for ns in client router dir rs1 rs2; do
 		lab_namespace $ns
 	done
-	lab_forwarding router
-	lab_link client eth0 router wan
-	lab_address client eth0 $CLIENT/24 $CLIENT6/64
-	lab_address router wan 10.9.0.1/24 fd00:9::1/64
+	client_behind_router
 	lab_plug router lan lan 10.1.0.254/24 fd00:1::254/64
 	lab_plug dir eth0 lan 10.1.0.1/24 fd00:1::1/64 $A/32 $A6/128
 	lab_plug rs1 eth0 lan 10.1.0.11/24 fd00:1::11/64
 	lab_plug rs2 eth0 lan 10.1.0.12/24 fd00:1::12/64
-	lab_default client 10.9.0.1 fd00:9::1
 	for ns in dir rs1 rs2; do
 		lab_default $ns 10.1.0.254 fd00:1::254
 	done
@@ -144,6 +140,23 @@ known_are() {
 	adm -e -t $A:80 -r 10.1.0.11 -g -w 0
 	await 5 listed_are "(FIN_WAIT|CLOSE|TIME_WAIT) +$CLIENT:5555" 1
 	is "$(on client python3 "$LAB_SRC/client.py" again 5555 $A 80)" "rs2 80 $CLIENT"
+}
+
+# The daemon stands still, so that it is not by its doing.
+@test "a SYN makes the devices forget" {
+	local port
+
+	one
+	talk a $A 7000
+	carried a
+	known_are 1
+	port=$(on client ss -Htn dst $A dport = 7000 | awk '{ sub(/.*:/, "", $4); print $4 }')
+	kill -STOP "$(<"$LAB_DIR/nfvsd.pid")"
+	on client python3 -c "from scapy.all import IP, TCP, send
+send(IP(dst='$A') / TCP(sport=$port, dport=7000, flags='S'), verbose=0)"
+	await 5 known_are 0
+	kill -CONT "$(<"$LAB_DIR/nfvsd.pid")"
+	heard a "and is asked again"
 }
 
 @test "a removed server gets nothing, and goes on when it is back" {

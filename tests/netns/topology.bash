@@ -62,6 +62,15 @@ probe() {
 	on "$1" python3 "$LAB_SRC/probe.py" "${@:2}"
 }
 
+# A client .2 in 10.9.0.0/24, whose router .1 is, and likewise in fd00:9::/64; the namespaces are there.
+client_behind_router() {
+	lab_forwarding router
+	lab_link client eth0 router wan
+	lab_address client eth0 10.9.0.2/24 fd00:9::2/64
+	lab_address router wan 10.9.0.1/24 fd00:9::1/64
+	lab_default client 10.9.0.1 fd00:9::1
+}
+
 # Watches an interface: capture NAME NS DEV EXPRESSION...; a line for each packet. Its buffer has
 # room for 64 KiB a packet: the usual 2 MiB overflow after 32.
 capture() {
