@@ -103,7 +103,11 @@ spawn() {
 }
 
 running() {
-	[[ -s $LAB_DIR/$1.pid && ! -e $LAB_DIR/$1.rc ]]
+	[[ -s $LAB_DIR/$1.pid && ! -e $LAB_DIR/$1.rc ]] && kill -0 "$(<"$LAB_DIR/$1.pid")" 2>/dev/null
+}
+
+ended() {
+	! running "$1"
 }
 
 # Sends a signal to what was spawned: signal NAME TERM
@@ -135,7 +139,7 @@ lab_stop_all() {
 	for file in "$LAB_DIR"/*.pid; do
 		name=$(basename "$file" .pid)
 		running "$name" || continue
-		await 5 test -e "$LAB_DIR/$name.rc" || signal "$name" KILL
+		await 5 ended "$name" || signal "$name" KILL
 	done
 } 2>/dev/null
 

@@ -229,7 +229,7 @@ await() {
 		>"$BATS_TEST_TMPDIR/good.bats"
 	printf '@test "%s" {\n\t%s\n}\n' first true panics 'echo c >/proc/sysrq-trigger' third true \
 		>"$BATS_TEST_TMPDIR/bad.bats"
-	run "$BATS_TEST_DIRNAME/suite.sh" "$BATS_TEST_TMPDIR"/{bad,good}.bats
+	run "$BATS_TEST_DIRNAME/../suite.sh" vm "$BATS_TEST_TMPDIR"/{bad,good}.bats
 	is "$status" 1
 	has "$output" '^ok 1 first$'
 	has "$output" "^not ok 2 $BATS_TEST_TMPDIR/bad.bats: 1 of 3 tests done, .* status 125\$"
