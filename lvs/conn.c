@@ -162,11 +162,14 @@ int conn_add(struct conns *conns, const struct flow *flow, struct dest *dest, __
 	     uint32_t fwmark, uint32_t flags, struct conn *control, uint64_t now, struct conn **out)
 {
 	struct conn *conn = conn_new(conns, flow, dest, dport, fwmark, flags, now);
-	int err;
+	int err = 0;
 
 	if (!conn)
 		return -ENOMEM;
-	err = service_bind(dest);
+	if (flags & CONN_RESTORED)
+		service_oblige(dest);
+	else
+		err = service_bind(dest);
 	if (err) {
 		slab_release(conn);
 		return err;

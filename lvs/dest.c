@@ -162,6 +162,13 @@ bool dest_bind(struct dest *dest, bool template)
 	return true;
 }
 
+void dest_oblige(struct dest *dest)
+{
+	atomic_fetch_add_explicit(&dest->total, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&dest->refs, 1, memory_order_relaxed);
+	dest_judge(dest);
+}
+
 void dest_unbind(struct dest *dest, bool template, bool active)
 {
 	if (active && !template)

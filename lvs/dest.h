@@ -189,6 +189,8 @@ void dest_complete(const struct dest *dest, struct dest_spec *spec);
  * are never more than its limit allows. Templates always fit. Both move DEST_OVERLOAD by IPVS's
  * hysteresis. Any thread under RCU. */
 bool dest_bind(struct dest *dest, bool template);
+/* A connection that is there already: no limit refuses it. */
+void dest_oblige(struct dest *dest);
 void dest_unbind(struct dest *dest, bool template, bool active);
 
 /* A connection became active or inactive. Any thread under RCU. */

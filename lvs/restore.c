@@ -66,8 +66,8 @@ bool conn_restore(struct direct *d, const struct remnant *remnant)
 		return false;
 	if (conn_find(d->conns, &remnant->flow, PKT_IN))
 		return true;
-	if (conn_add(d->conns, &remnant->flow, dest, remnant->server_port, svc->key.fwmark, 0,
-		     template_of(d, svc, dest, &remnant->flow), d->now, &conn))
+	if (conn_add(d->conns, &remnant->flow, dest, remnant->server_port, svc->key.fwmark,
+		     CONN_RESTORED, template_of(d, svc, dest, &remnant->flow), d->now, &conn))
 		return false;
 	conn_resume(d, conn, remnant->state, remnant->idle);
 	return true;

@@ -17,8 +17,8 @@ struct remnant {
 
 /*
  * Puts it into the table again, counted at its server, with a template if its service is
- * persistent; harmless if it is there already. False: it has no service or no such server any more.
- * Control thread under RCU.
+ * persistent; harmless if it is there already. No limit refuses it, as it is a fact. False: it has
+ * no service or no such server any more, or there is no memory. Control thread under RCU.
  */
 bool conn_restore(struct direct *d, const struct remnant *remnant);
 

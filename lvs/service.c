@@ -427,6 +427,19 @@ int service_bind(struct dest *dest)
 	return dest_bind(dest, false) ? 0 : -ENOSPC;
 }
 
+void service_oblige(struct dest *dest)
+{
+	struct service *svc = atomic_load_explicit(&dest->svc, memory_order_relaxed);
+
+	dest_oblige(dest);
+	if (!svc)
+		return;
+	RCU_FOUND(svc);
+	pthread_spin_lock(&svc->lock);
+	svc->room = 0; /* to be counted */
+	pthread_spin_unlock(&svc->lock);
+}
+
 struct dest *service_schedule(struct service *svc, const struct flow *flow,
 			      const struct sched_time *time)
 {

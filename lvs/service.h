@@ -155,6 +155,9 @@ bool service_full(struct service *svc);
  * service is full; -ENOSPC: the server is. Any thread under RCU. */
 int service_bind(struct dest *dest);
 
+/* dest_oblige(), and the service has one more too. Any thread under RCU. */
+void service_oblige(struct dest *dest);
+
 /* The destination for a new connection, or NULL. Worker, under RCU; takes svc->lock. */
 struct dest *service_schedule(struct service *svc, const struct flow *flow,
 			      const struct sched_time *time);

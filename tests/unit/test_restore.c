@@ -380,3 +380,34 @@ Test(restore, resuming_what_is_dead_changes_nothing)
 	cr_assert_eq(dest_total(a), 0);
 	lab_wait(&lab, 2 * ACTIVE_MS);
 }
+
+/* While there is no daemon nobody counts, and what is there is not ended for it. */
+Test(restore, no_limit_refuses_it)
+{
+	struct service_spec limited = web();
+	struct dest_spec spec = build_dest(A, 8080, 1);
+	struct remnant some[] = {remnant(4000, A, 8080), remnant(4001, A, 8080),
+				 remnant(4002, B, 8080)};
+	struct build packet = {
+		.protocol = IPPROTO_TCP, FROM_TO(CLIENT, 5000, VIP, 80), .flags = PKT_SYN};
+	struct dest *out;
+
+	limited.limit = 2;
+	serve(limited, 8080);
+	spec.limit = 1;
+	cr_assert_eq(service_dest_edit(svc, &spec, &out), 0);
+	for (size_t i = 0; i < 3; i++)
+		cr_assert(restore(&some[i]), "%zu", i);
+	cr_assert_eq(dest_active(a), 2);
+	cr_assert_eq(dest_active(b), 1);
+	/* but what is new is */
+	lab_send(&lab, PKT_IN, &packet);
+	cr_assert_null(conn(5000));
+	for (uint16_t port = 4000; port < 4002; port++) {
+		rcu_read_lock();
+		conn_expire(lab.d.conns, conn(port));
+		rcu_read_unlock();
+	}
+	lab_send(&lab, PKT_IN, &packet);
+	cr_assert(conn(5000), "one of two again");
+}
