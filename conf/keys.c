@@ -54,6 +54,16 @@ const struct key keys[] = {
 	 AT(director_conf, queue_length),
 	 .about = "Packets that may wait in each queue; what comes on top is dropped and counted "
 		  "(nfvsadm status)."},
+	{GROUP_DIRECTOR, "conntrack_max", KEY_NUMBER, .initial = "0", .max = INT32_MAX,
+	 AT(director_conf, conntrack_max),
+	 .about = "The connections of the whole machine that conntrack has room for. Set "
+		  "(net.netfilter.nf_conntrack_max) once the kernel carries connections to nat "
+		  "servers, and put back when nfvsd stops; 0: as it is."},
+	{GROUP_DIRECTOR, "flows_max", KEY_NUMBER, .initial = "4194304", .min = 1024, .max = 1 << 26,
+	 AT(director_conf, flows_max),
+	 .about = "The connections to dr servers, of IPv4 and of IPv6 each, that the devices have "
+		  "room for; what comes on top passes through nfvsd. With older kernels a table "
+		  "that an earlier nfvsd left keeps its size."},
 	{GROUP_DIRECTOR, "table", KEY_NAME, .initial = "nfvs", AT(director_conf, table),
 	 .about = "The name of the nftables tables (families ip and ip6) that nfvsd owns."},
 	{GROUP_DIRECTOR, "rules", KEY_WORD, .initial = "managed", .words = rules_words,

@@ -75,6 +75,11 @@ static void print_datapath(const json_t *datapath)
 		printf("             conntrack: %" PRId64 " of at most %" PRId64 " entries\n",
 		       (int64_t)number(datapath, "conntrack_entries"),
 		       (int64_t)number(datapath, "conntrack_max"));
+	if (number(datapath, "flows4") || number(datapath, "flows6"))
+		printf("             at the devices: %" PRId64 " of IPv4, %" PRId64
+		       " of IPv6, room for %" PRId64 " each\n",
+		       (int64_t)number(datapath, "flows4"), (int64_t)number(datapath, "flows6"),
+		       (int64_t)number(datapath, "flows_max"));
 }
 
 static void print_head(const json_t *status)

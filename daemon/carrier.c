@@ -12,6 +12,7 @@
 #include "daemon/ingress.h"
 #include "daemon/numbers.h"
 #include "daemon/remnants.h"
+#include "daemon/room.h"
 #include "lib/array.h"
 #include "lib/log.h"
 #include "lvs/forward.h"
@@ -20,16 +21,15 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define COUNT_MS   1000u
-#define USAGE_HIGH 80	  /* percent of conntrack's entries: a warning; below the other: */
-#define USAGE_CALM 70	  /* the next one may come */
-#define LATER_MS   10000u /* when the kernel does not answer */
+#define COUNT_MS 1000u
+#define LATER_MS 10000u /* when the kernel does not answer */
 
 struct carrier {
 	const struct director_conf *conf;
 	struct direct direct;
 	enum datapath wanted;
-	bool carries, settled, used, warned;
+	bool carries, settled, used;
+	struct room room;
 	pthread_mutex_t lock; /* of conntrack: nfvsadm kill has a thread of its own */
 	struct conntrack *conntrack;
 	struct ingress *ingress;
@@ -389,23 +389,6 @@ bool carrier_stale(struct carrier *carrier)
 	return ingress_stale(carrier->ingress);
 }
 
-/* Where conntrack is full the kernel drops what would begin a connection, anybody's. */
-static void watch_usage(struct carrier *carrier)
-{
-	uint64_t count, max;
-
-	if (!carrier_usage(carrier, &count, &max))
-		return;
-	if (count * 100 < max * USAGE_CALM)
-		carrier->warned = false;
-	if (carrier->warned || count * 100 < max * USAGE_HIGH)
-		return;
-	carrier->warned = true;
-	log_warn("conntrack has %llu of at most %llu entries; when it is full the kernel drops new "
-		 "connections: sysctl -w net.netfilter.nf_conntrack_max=%llu",
-		 (unsigned long long)count, (unsigned long long)max, (unsigned long long)max * 2);
-}
-
 void carrier_tick(struct carrier *carrier, uint64_t now)
 {
 	conns_forget(carrier->direct.conns, forget, carrier);
@@ -414,5 +397,6 @@ void carrier_tick(struct carrier *carrier, uint64_t now)
 		return;
 	carrier->next_count = now + COUNT_MS;
 	carrier_count(carrier);
-	watch_usage(carrier);
+	room_watch(&carrier->room, carrier->direct.services,
+		   ingress_servers(carrier->ingress) ? carrier->conf->flows_max : 0, carrier->used);
 }

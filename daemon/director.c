@@ -420,9 +420,12 @@ int director_commit(struct director *director, struct error *err)
 		return 0;
 	}
 	ret = installed_update(director->installed, director->services, director->carrier, err);
-	if (!ret)
-		director->stale = false;
-	return ret;
+	if (ret)
+		return ret;
+	director->stale = false;
+	if (director->conf.conntrack_max && carrier_used(director->carrier))
+		system_need_conntrack(director->system, director->conf.conntrack_max);
+	return 0;
 }
 
 void director_decide(struct director *director, struct direct *direct)

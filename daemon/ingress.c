@@ -163,6 +163,7 @@ static struct ingress_rules rules_of(const struct ingress *ingress, const struct
 	return (struct ingress_rules){.table = ingress->conf->table,
 				      .mark_mask = ingress->conf->mark_mask,
 				      .copies = ingress->conf->first_queue,
+				      .flows = ingress->conf->flows_max,
 				      .devices = plan->devices,
 				      .devices_len = plan->devices_len,
 				      .hops = plan->hops,

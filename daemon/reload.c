@@ -31,6 +31,10 @@ int reload_check(const struct director_conf *from, const struct director_conf *t
 		name_key(keys, sizeof(keys), "first_queue");
 	if (from->queue_length != to->queue_length)
 		name_key(keys, sizeof(keys), "queue_length");
+	if (from->conntrack_max != to->conntrack_max)
+		name_key(keys, sizeof(keys), "conntrack_max");
+	if (from->flows_max != to->flows_max)
+		name_key(keys, sizeof(keys), "flows_max");
 	if (strcmp(from->table, to->table))
 		name_key(keys, sizeof(keys), "table");
 	if (from->rules_managed != to->rules_managed)

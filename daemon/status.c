@@ -5,6 +5,7 @@
  */
 #include "daemon/status.h"
 #include "daemon/carrier.h"
+#include "daemon/room.h"
 #include "daemon/queue.h"
 #include "sched/schedulers.h"
 
@@ -161,6 +162,7 @@ static int count_carried(struct service *svc, void *data)
 static json_t *datapaths(const struct director *director, const struct observer *observer)
 {
 	const struct observer_stats *stats = observer ? observer_stats(observer) : NULL;
+	const struct carrier *carrier = director_carrier(director);
 	json_t *packet = json_array();
 	uint64_t entries = 0, most = 0;
 	json_int_t flow = 0;
@@ -169,12 +171,15 @@ static json_t *datapaths(const struct director *director, const struct observer 
 	services_each(director_services(director), count_carried, &flow);
 	services_each(director_services(director), datapath_service, packet);
 	rcu_read_unlock();
-	(void)carrier_usage(director_carrier(director), &entries, &most);
-	return json_pack("{s:I, s:I, s:I, s:o, s:I, s:I, s:I}", "conntrack_entries",
+	(void)carrier_usage(carrier, &entries, &most);
+	return json_pack("{s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "conntrack_entries",
 			 (json_int_t)entries, "conntrack_max", (json_int_t)most, "flow", flow,
 			 "packet", packet, "copies", stats ? value(&stats->copies) : 0,
 			 "copies_lost", stats ? value(&stats->lost) : 0, "taken_over",
-			 (json_int_t)carrier_restored(director_carrier(director)));
+			 (json_int_t)carrier_restored(carrier), "flows4",
+			 (json_int_t)room_flows(director_services(director), AF_INET), "flows6",
+			 (json_int_t)room_flows(director_services(director), AF_INET6), "flows_max",
+			 (json_int_t)director_conf(director)->flows_max);
 }
 
 json_t *status_json(const struct director *director, const struct workers *workers,

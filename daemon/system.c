@@ -32,6 +32,7 @@ struct knobs {
 
 struct system {
 	bool manage;
+	uint32_t conntrack; /* entries that were asked for */
 	struct knobs needed;
 	struct knobs beside;  /* what the kernel changes along with them */
 	struct knobs uplinks; /* what keeps default routes: set before all these, put back after */
@@ -211,6 +212,29 @@ void system_require(struct system *system, const struct services *services, bool
 	services_each(services, look_at_service, &look);
 	rcu_read_unlock();
 	networks_free(look.networks);
+}
+
+void system_need_conntrack(struct system *system, uint32_t max)
+{
+	const char *name = "net/netfilter/nf_conntrack_max";
+	char wanted[16], old[sizeof(((struct knob *)0)->old)] = "";
+	struct knob *knob = NULL;
+
+	if (system->conntrack == max)
+		return;
+	system->conntrack = max;
+	for (size_t i = 0; i < system->needed.len; i++)
+		if (!strcmp(system->needed.items[i].name, name))
+			knob = &system->needed.items[i];
+	if (!knob)
+		knob = knob_add(&system->needed, name);
+	if (!knob)
+		return;
+	memcpy(old, knob->old, sizeof(old)); /* of the daemon before this one */
+	snprintf(wanted, sizeof(wanted), "%u", max);
+	knob_apply(system, knob, wanted, "director.conntrack_max says so");
+	if (old[0])
+		memcpy(knob->old, old, sizeof(old));
 }
 
 static int warn_near(struct service *svc, void *data)

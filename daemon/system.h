@@ -17,6 +17,9 @@ struct system *system_new(bool manage);
  */
 void system_require(struct system *system, const struct services *services, bool bypass);
 
+/* Conntrack is used, and has to have room for @max entries; again only does no harm. */
+void system_need_conntrack(struct system *system, uint32_t max);
+
 /* Warns, once for each server, of NAT servers that have had clients in their own network. */
 void system_warn_near(const struct services *services);
 
@@ -28,7 +31,7 @@ json_t *system_to_json(const struct system *system);
  */
 void system_from_json(struct system *system, const json_t *json);
 
-/* Puts back what system_require() changed, and frees. */
+/* Puts back what was changed, and frees. */
 void system_free(struct system *system);
 
 #endif

@@ -20,7 +20,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FLOWS_MAX   4194304u
 #define EGRESS_HOOK 1 /* NF_NETDEV_EGRESS: older headers do not have it */
 
 #define TYPES(a, b, c, d, e) ((a) << 24 | (b) << 18 | (c) << 12 | (d) << 6 | (e))
@@ -45,7 +44,7 @@ static const struct {
  * The kernel could note the time of each element's last packet, which is what we want to know, but
  * nft before 1.0.7 dies when it lists such a set. So the elements count.
  */
-static void put_set(struct transaction *t, enum ingress_set id)
+static void put_set(struct transaction *t, enum ingress_set id, uint32_t flows)
 {
 	struct nlmsghdr *nlh = batch_put(t->batch, NFT_MSG_NEWSET, NFPROTO_NETDEV, NLM_F_CREATE,
 					 ingress_set_names[id]);
@@ -65,7 +64,7 @@ static void put_set(struct transaction *t, enum ingress_set id)
 		nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, layouts[id].value_len);
 	}
 	if (layouts[id].learns)
-		nftnl_set_set_u32(set, NFTNL_SET_DESC_SIZE, FLOWS_MAX);
+		nftnl_set_set_u32(set, NFTNL_SET_DESC_SIZE, flows);
 	nftnl_set_set_u32(set, NFTNL_SET_FLAGS, flags);
 	message_set_byteorder(t, set, !layouts[id].learns, !layouts[id].big);
 	if (nlh)
@@ -98,14 +97,14 @@ static void put_device_chain(struct transaction *t, const struct ingress_device 
 }
 
 /* Sets, chains and rules without servers and devices. */
-static void put_frame(struct transaction *t)
+static void put_frame(struct transaction *t, uint32_t flows)
 {
 	message_table(t, NFT_MSG_NEWTABLE, NLM_F_CREATE);
 	for (const char *const *name = ingress_chains; *name; name++)
 		message_chain(t, NFT_MSG_NEWCHAIN, *name, NULL);
 	message_flush_rules(t);
 	for (enum ingress_set id = 0; id < INGRESS_SETS; id++)
-		put_set(t, id);
+		put_set(t, id, flows);
 	ingress_rules_put(t);
 }
 
@@ -254,7 +253,7 @@ static int install(const struct ingress_rules *rules, struct error *err)
 		leftover_free(&leftover);
 		return ret ? ret : error_set(err, -ENOMEM, "no memory for the rules");
 	}
-	put_frame(&t);
+	put_frame(&t, rules->flows);
 	put_clearing(&t, rules, &leftover);
 	for (size_t i = 0; i < rules->devices_len; i++) {
 		put_device_chain(&t, &rules->devices[i], true);
@@ -366,7 +365,7 @@ bool ingress_probe(void)
 		return false;
 	snprintf(table, sizeof(table), "nfvs-probe-%d", (int)getpid());
 	ruleset = scratch_of(table, 0xffff0000, 0);
-	put_frame(&t);
+	put_frame(&t, 1024);
 	put_device_chain(&t, &lo, true);
 	put_device_chain(&t, &lo, false);
 	ingress_device_rules_put(&t, &lo);

@@ -34,6 +34,8 @@ struct ingress_rules {
 	const char *table;
 	uint32_t mark_mask;
 	uint16_t copies; /* nflog group: FIN and RST */
+	uint32_t flows; /* room for connections, of each family; a table that is there keeps its own
+			 */
 	const struct ingress_device *devices;
 	size_t devices_len;
 	const struct ingress_hop *hops;

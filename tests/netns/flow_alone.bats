@@ -210,3 +210,22 @@ queued_more() {
 	echo "$most" >$knob
 	is "$(grep -c 'conntrack has' "$LAB_DIR/nfvsd.log")" 1
 }
+
+@test "conntrack's size by the configuration, and put back" {
+	local knob=/proc/sys/net/netfilter/nf_conntrack_max before
+
+	[[ ${NFVS_VM_GUEST:-} ]] || skip "nf_conntrack_max is the whole machine's: tried in the vm only"
+	before=$(<$knob)
+	director_up "$(conf flow.conf <<<"director = { datapath = \"auto\"; conntrack_max = 54321; };
+		services = ( $(web '' 1) );")"
+	has "$(<"$LAB_DIR/nfvsd.log")" 'nf_conntrack_max.* cannot be set to 54321: .*; director.conntrack_max says so'
+	director_down
+	# Not in a network namespace: where the machine itself is the director.
+	"$NFVSD" -c "$LAB_DIR/flow.conf" -s "$LAB_DIR/own.sock" >"$LAB_DIR/own.log" 2>&1 3>&- &
+	await 10 grep -q ready "$LAB_DIR/own.log"
+	is "$(<$knob)" 54321
+	kill $!
+	wait $!
+	is "$(<$knob)" "$before"
+	has "$(<"$LAB_DIR/own.log")" "nf_conntrack_max put back to $before"
+}

@@ -181,6 +181,59 @@ send(IP(dst='$A') / TCP(sport=$port, dport=7000, flags='S'), verbose=0)"
 	await 10 grep -q reset "$LAB_DIR/echo-rs1.log"
 }
 
+# So many clients with a datagram each, all of which are answered: many COUNT FIRST-PORT
+many() {
+	on client python3 -c "
+import socket, select
+ends = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range($1)]
+for at in range(0, len(ends), 50):
+    some = ends[at:at + 50]
+    for end in some:
+        end.bind(('', $2 + ends.index(end)))
+        end.connect(('$A', 53))
+        end.send(b'x')
+    while some:
+        some = [end for end in some if end not in select.select(some, [], [], 30)[0] or not end.recv(99)]
+print(len(ends))"
+}
+
+@test "as many connections as the devices have room for, and more: a warning, and the daemon sends" {
+	director_down
+	director_up "$(conf flow.conf <<<"director = { workers = 2; datapath = \"auto\"; flows_max = 1024; };")"
+	serve -u $A:53 -g 10.1.0.11 10.1.0.12
+	has "$(on dir nft list table netdev nfvs)" 'size 1024'
+	is "$(many 750 20000)" 750
+	await 10 known_are 750
+	sleep 1.2
+	! grep -q "room for" "$LAB_DIR/nfvsd.log"
+	is "$(status_of .datapath.flows4) $(status_of .datapath.flows6) $(status_of .datapath.flows_max)" "750 0 1024"
+	is "$(many 400 21000)" 400
+	await 10 grep -q '[0-9]* connections to dr servers of IPv4, and the devices have room for 1024' "$LAB_DIR/nfvsd.log"
+	known_are 1024
+	is "$(status_of .datapath.flows4)" 1150
+	has "$(adm status)" 'at the devices: 1150 of IPv4, 0 of IPv6, room for 1024 each'
+	sleep 1.2
+	is "$(grep -c "room for" "$LAB_DIR/nfvsd.log")" 1
+}
+
+# A director with that much room: roomy FLOWS
+roomy() {
+	director_up "$(conf flow.conf <<<"director = { datapath = \"auto\"; flows_max = $1; };
+		services = ( { protocol = \"tcp\"; address = \"$A\"; port = 7000; method = \"dr\";
+			servers = ( { address = \"10.1.0.11\"; } ); } );")"
+}
+
+@test "killed and started again with more room: connections live on" {
+	director_down
+	roomy 1024
+	talk a $A 7000
+	carried a
+	crash
+	roomy 4096
+	carried a
+	is "$(status_of .datapath.taken_over)" 1
+}
+
 @test "a silent connection ends here and in the kernel" {
 	one
 	adm --set 2 0 0

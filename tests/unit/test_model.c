@@ -18,6 +18,8 @@ Test(model, defaults)
 	cr_assert_eq(conf->director.workers, 0);
 	cr_assert_eq(conf->director.first_queue, 0);
 	cr_assert_eq(conf->director.queue_length, 4096);
+	cr_assert_eq(conf->director.conntrack_max, 0);
+	cr_assert_eq(conf->director.flows_max, 4194304);
 	cr_assert_str_eq(conf->director.table, "nfvs");
 	cr_assert(conf->director.rules_managed);
 	cr_assert(conf->director.system_managed);
@@ -48,6 +50,7 @@ Test(model, director_field_by_field)
 {
 	struct conf *conf =
 		parse("director = { workers = 3; first_queue = 0x10; queue_length = 100;\n"
+		      "conntrack_max = 54321; flows_max = 2048;\n"
 		      "table = \"lb\"; rules = \"external\"; system = \"check\";\n"
 		      "mark_mask = 0xfff00000; group = \"adm\"; };\n"
 		      "timeouts = { tcp = 11; tcpfin = 12; udp = 13; };");
@@ -56,6 +59,8 @@ Test(model, director_field_by_field)
 	cr_assert_eq(director->workers, 3);
 	cr_assert_eq(director->first_queue, 16);
 	cr_assert_eq(director->queue_length, 100);
+	cr_assert_eq(director->conntrack_max, 54321);
+	cr_assert_eq(director->flows_max, 2048);
 	cr_assert_str_eq(director->table, "lb");
 	cr_assert_not(director->rules_managed);
 	cr_assert_not(director->system_managed);
