@@ -120,7 +120,7 @@ carried() {
 	for i in {1..30}; do
 		heard "$1" "$1 says $((++texts))"
 	done
-	queued_less "$before" 5
+	queued_less "$before" 15 # of 60 and more
 }
 
 # A number of status --json: status_of PATH
