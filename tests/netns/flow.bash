@@ -20,8 +20,18 @@ teardown_file() {
 	lab_down
 }
 
+# What has ended without an answer would be sent again during the next test, and come to its queues.
+forget_sockets() {
+	local ns
+
+	for ns in client rs1 rs2; do
+		on $ns ss -KHt state connected >/dev/null
+	done
+}
+
 teardown() {
 	stop_spawned a b c load live drain blind first
+	forget_sockets
 	running nfvsd || director ""
 	adm kill --all --quietly >/dev/null # in the kernel too
 	director_down
@@ -120,7 +130,7 @@ carried() {
 	for i in {1..30}; do
 		heard "$1" "$1 says $((++texts))"
 	done
-	queued_less "$before" 15 # of 60 and more
+	queued_less "$before" 5
 }
 
 # A number of status --json: status_of PATH
