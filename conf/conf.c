@@ -21,11 +21,12 @@ static int director_check(const struct reader *reader, const config_setting_t *a
 		     gap = ~director->mark_mask;
 	const config_setting_t *where = group_at(at, "first_queue");
 
-	if (director->first_queue + workers > UINT16_MAX)
-		return reader_fault(reader, where ? where : at,
-				    "first_queue: the queues up to first_queue + workers, %u, do "
-				    "not exist: the last is 65535",
-				    director->first_queue + workers);
+	if (director->first_queue + 2 * workers > UINT16_MAX)
+		return reader_fault(
+			reader, where ? where : at,
+			"first_queue: the queues up to first_queue + 2 * workers, %u, do "
+			"not exist: the last is 65535",
+			director->first_queue + 2 * workers);
 	if (gap & (gap + 1))
 		return reader_fault(reader, group_at(at, "mark_mask"),
 				    "mark_mask: 0x%x is not the highest bits without a gap",

@@ -49,11 +49,12 @@ const struct key keys[] = {
 	 AT(director_conf, first_queue),
 	 .about = "The first NFQUEUE number. The workers have first_queue and those that follow; "
 		  "one more, first_queue + workers, is for packets that the kernel has to cut "
-		  "first."},
+		  "first; behind it each worker has another, for what begins a connection."},
 	{GROUP_DIRECTOR, "queue_length", KEY_NUMBER, .initial = "4096", .min = 64, .max = 32768,
 	 AT(director_conf, queue_length),
 	 .about = "Packets that may wait in each queue; what comes on top is dropped and counted "
-		  "(nfvsadm status)."},
+		  "(nfvsadm status). What begins a connection to a service that the kernel carries "
+		  "goes on instead, to a server by the schedule that is compiled into the rules."},
 	{GROUP_DIRECTOR, "conntrack_max", KEY_NUMBER, .initial = "0", .max = INT32_MAX,
 	 AT(director_conf, conntrack_max),
 	 .about = "The connections of the whole machine that conntrack has room for. Set "

@@ -68,9 +68,9 @@ static void print_datapath(const json_t *datapath)
 		       text(service, "because"));
 	}
 	printf("             copies of carried packets: %" PRId64 ", lost %" PRId64
-	       "; connections taken over: %" PRId64 "\n",
+	       "; connections taken over: %" PRId64 ", past a full queue: %" PRId64 "\n",
 	       (int64_t)number(datapath, "copies"), (int64_t)number(datapath, "copies_lost"),
-	       (int64_t)number(datapath, "taken_over"));
+	       (int64_t)number(datapath, "taken_over"), (int64_t)number(datapath, "fallback"));
 	if (number(datapath, "conntrack_max"))
 		printf("             conntrack: %" PRId64 " of at most %" PRId64 " entries\n",
 		       (int64_t)number(datapath, "conntrack_entries"),

@@ -21,8 +21,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define COUNT_MS 1000u
-#define LATER_MS 10000u /* when the kernel does not answer */
+#define COUNT_MS  1000u
+#define LATER_MS  10000u /* when the kernel does not answer */
+#define DUMP_MS	  5000u	 /* at least, between two readings of all that conntrack has */
+#define NEWCOMERS 1000u	 /* a turn: each is asked for */
 
 struct carrier {
 	const struct director_conf *conf;
@@ -39,6 +41,9 @@ struct carrier {
 	struct rules_carried *carried;
 	size_t carried_len, carried_max;
 	uint64_t next_count, restored;
+	struct newcomers *newcomers;
+	uint64_t fallbacks, next_dump;
+	bool missed; /* one of the newcomers was */
 };
 
 void carrier_drop(struct carrier *carrier, const struct conn *conn)
@@ -115,7 +120,8 @@ struct carrier *carrier_new(const struct director_conf *conf, const struct rules
 	carrier->carries = caps->carries && conf->rules_managed;
 	carrier->numbers = numbers_new(conf->mark_mask);
 	carrier->ingress = ingress_new(conf, caps->learns && conf->rules_managed);
-	if (!carrier->numbers || !carrier->ingress) {
+	carrier->newcomers = newcomers_new();
+	if (!carrier->numbers || !carrier->ingress || !carrier->newcomers) {
 		carrier_free(carrier);
 		return NULL;
 	}
@@ -136,6 +142,7 @@ void carrier_free(struct carrier *carrier)
 	ingress_free(carrier->ingress);
 	pthread_mutex_destroy(&carrier->lock);
 	numbers_free(carrier->numbers);
+	newcomers_free(carrier->newcomers);
 	free(carrier->services);
 	free(carrier->carried);
 	free(carrier);
@@ -155,6 +162,16 @@ void carrier_forgo(struct carrier *carrier)
 uint64_t carrier_restored(const struct carrier *carrier)
 {
 	return carrier->restored;
+}
+
+uint64_t carrier_fallbacks(const struct carrier *carrier)
+{
+	return carrier->fallbacks;
+}
+
+struct newcomers *carrier_newcomers(const struct carrier *carrier)
+{
+	return carrier->newcomers;
 }
 
 static struct datapath_case case_of(const struct carrier *carrier, const struct service *svc,
@@ -337,8 +354,8 @@ static void take_over(struct carrier *carrier)
 {
 	carrier->direct.now = director_now();
 	if (carrier->used)
-		carrier->restored =
-			remnants_take(carrier->conntrack, &carrier->direct, carrier->numbers);
+		carrier->restored = remnants_take(carrier->conntrack, &carrier->direct,
+						  carrier->numbers, false);
 	if (ingress_servers(carrier->ingress))
 		carrier->restored +=
 			ingress_restore(carrier->ingress, &carrier->direct, carrier->numbers);
@@ -389,9 +406,32 @@ bool carrier_stale(struct carrier *carrier)
 	return ingress_stale(carrier->ingress);
 }
 
+/* What began without the daemon while it was there comes into the table. */
+static void take_newcomers(struct carrier *carrier, uint64_t now)
+{
+	struct flow flow;
+
+	if (!carrier->settled || !carrier->conntrack)
+		return;
+	carrier->direct.now = now;
+	pthread_mutex_lock(&carrier->lock);
+	for (unsigned int n = 0; n < NEWCOMERS && newcomers_take(carrier->newcomers, &flow); n++)
+		carrier->fallbacks += remnants_take_one(carrier->conntrack, &carrier->direct,
+							carrier->numbers, &flow);
+	carrier->missed |= newcomers_missed(carrier->newcomers);
+	if (carrier->missed && now >= carrier->next_dump) {
+		carrier->missed = false;
+		carrier->next_dump = now + DUMP_MS;
+		carrier->fallbacks +=
+			remnants_take(carrier->conntrack, &carrier->direct, carrier->numbers, true);
+	}
+	pthread_mutex_unlock(&carrier->lock);
+}
+
 void carrier_tick(struct carrier *carrier, uint64_t now)
 {
 	conns_forget(carrier->direct.conns, forget, carrier);
+	take_newcomers(carrier, now);
 	ingress_flush(carrier->ingress);
 	if (now < carrier->next_count)
 		return;

@@ -67,4 +67,10 @@ bool carrier_usage(const struct carrier *carrier, uint64_t *count, uint64_t *max
 /* How many connections were taken over from an earlier daemon. */
 uint64_t carrier_restored(const struct carrier *carrier);
 
+/* How many the rules' own schedule began while this daemon was there, because a queue was full. */
+uint64_t carrier_fallbacks(const struct carrier *carrier);
+
+/* Where the observer notes what began so; the carrier's. */
+struct newcomers *carrier_newcomers(const struct carrier *carrier);
+
 #endif

@@ -325,19 +325,26 @@ static int nfvsd_start(struct nfvsd *nfvsd, struct error *err)
 	return ret ? ret : server_start(nfvsd, err);
 }
 
+static void queues_name(char name[32], uint16_t first, unsigned int n)
+{
+	if (n == 1)
+		snprintf(name, 32, "queue %u", first);
+	else
+		snprintf(name, 32, "queues %u-%u", first, first + n - 1);
+}
+
 static void nfvsd_announce(const struct nfvsd *nfvsd)
 {
 	const struct director_conf *conf = director_conf(nfvsd->director);
-	unsigned int n = workers_count(nfvsd->workers), first = workers_queue(nfvsd->workers, 0);
-	char queues[64];
+	const struct workers *workers = nfvsd->workers;
+	unsigned int n = workers_count(workers);
+	char all[32], first[32];
 
-	if (n == 1)
-		snprintf(queues, sizeof(queues), "1 worker on queue %u", first);
-	else
-		snprintf(queues, sizeof(queues), "%u workers on queues %u-%u", n, first,
-			 workers_queue(nfvsd->workers, n - 1));
-	log_info("version %s, %s, packets segmented on queue %u", NFVS_VERSION, queues,
-		 workers_segment_queue(nfvsd->workers));
+	queues_name(all, workers_queue(workers, 0), n);
+	queues_name(first, workers_first_queue(workers, 0), n);
+	log_info("version %s, %u worker%s on %s, first packets of carried connections on %s, "
+		 "packets segmented on queue %u",
+		 NFVS_VERSION, n, n == 1 ? "" : "s", all, first, workers_segment_queue(workers));
 	if (conf->rules_managed)
 		log_info("rules in table %s (ip, ip6), packets to the queues by %s", conf->table,
 			 director_queue_method(nfvsd->director) == QUEUE_NATIVE

@@ -6,6 +6,7 @@
  * leaves its connection to its timeout. Facts about the kernel: docs/kernel.md.
  */
 #include "daemon/observer.h"
+#include "daemon/carrier.h"
 #include "daemon/owner.h"
 
 #include <errno.h>
@@ -61,6 +62,8 @@ static void sequence_note(struct observer *observer, uint32_t sequence)
 	if (sequence != observer->sequence) {
 		stat_add(&observer->counters.overruns, 1);
 		stat_add(&observer->counters.lost, sequence - observer->sequence);
+		if (observer->direct.newcomers)
+			newcomers_miss(observer->direct.newcomers);
 	}
 	observer->sequence = sequence + 1;
 }
@@ -95,6 +98,9 @@ static bool copy_read(struct observer *observer, const struct nlmsghdr *nlh, str
 			break;
 		case NFULA_IFINDEX_INDEV:
 			pkt->ifindex = attr_word(attr);
+			break;
+		case NFULA_PREFIX: /* nothing else has one */
+			pkt->chosen = true;
 			break;
 		case NFULA_SEQ:
 			sequence_note(observer, attr_word(attr));
@@ -283,6 +289,7 @@ int observer_start(struct observer *observer, struct director *director, struct 
 
 	director_decide(director, &observer->direct);
 	observer->direct.stats = &observer->stats;
+	observer->direct.newcomers = carrier_newcomers(director_carrier(director));
 	ret = pthread_create(&observer->thread, NULL, observer_run, observer);
 	if (ret)
 		return error_set(err, -ret, "cannot start the observer: %s", strerror(ret));

@@ -422,29 +422,33 @@ static struct nlmsghdr *config_begin(char buf[CONFIG_MAX], uint16_t number, uint
 	return nlh;
 }
 
-static void config_bind(struct nlmsghdr *nlh, uint32_t length, bool gso)
+static void config_bind(struct nlmsghdr *nlh, uint32_t length, uint32_t flags)
 {
 	const struct nfqnl_msg_config_params params = {htonl(COPY_RANGE), NFQNL_COPY_PACKET};
 
 	mnl_attr_put(nlh, NFQA_CFG_PARAMS, sizeof(params), &params);
 	mnl_attr_put_u32(nlh, NFQA_CFG_QUEUE_MAXLEN, htonl(length));
-	mnl_attr_put_u32(nlh, NFQA_CFG_FLAGS, htonl(gso ? NFQA_CFG_F_GSO : 0));
-	mnl_attr_put_u32(nlh, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO));
+	mnl_attr_put_u32(nlh, NFQA_CFG_FLAGS,
+			 htonl((flags & QUEUE_GSO ? NFQA_CFG_F_GSO : 0) |
+			       (flags & QUEUE_OPENS ? NFQA_CFG_F_FAIL_OPEN : 0)));
+	mnl_attr_put_u32(nlh, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO | NFQA_CFG_F_FAIL_OPEN));
 }
 
 /*
  * Bind, copy mode, length and flags in one message: the kernel applies them in this order under one
- * lock, while separate messages would leave a moment in which packets are dropped. No fail-open:
- * a mid-stream packet let through unmangled would be answered with RST by the director's own stack,
- * a dropped one is sent again.
+ * lock, while separate messages would leave a moment in which packets are dropped. Fail-open is for
+ * packets that begin connections, and for which the rules have a server: a mid-stream packet let
+ * through unmangled would be answered with RST by the director's own stack, a dropped one is sent
+ * again.
  */
-int queue_bind(struct queue *queue, uint16_t number, uint32_t length, bool gso, struct error *err)
+int queue_bind(struct queue *queue, uint16_t number, uint32_t length, uint32_t flags,
+	       struct error *err)
 {
 	char buf[CONFIG_MAX];
 	struct nlmsghdr *nlh = config_begin(buf, number, NFQNL_CFG_CMD_BIND);
 	int ret;
 
-	config_bind(nlh, length, gso);
+	config_bind(nlh, length, flags);
 	nlh->nlmsg_flags |= NLM_F_ACK;
 	ret = request(queue, nlh);
 	if (ret)
@@ -461,11 +465,11 @@ void queue_unbind(struct queue *queue, uint16_t number)
 	(void)mnl_socket_sendto(queue->nl, nlh, nlh->nlmsg_len);
 }
 
-void queue_rebind(struct queue *queue, uint16_t number, uint32_t length, bool gso)
+void queue_rebind(struct queue *queue, uint16_t number, uint32_t length, uint32_t flags)
 {
 	char buf[CONFIG_MAX];
 	struct nlmsghdr *nlh = config_begin(buf, number, NFQNL_CFG_CMD_BIND);
 
-	config_bind(nlh, length, gso);
+	config_bind(nlh, length, flags);
 	(void)mnl_socket_sendto(queue->nl, nlh, nlh->nlmsg_len);
 }

@@ -22,14 +22,18 @@ struct queue;
 struct queue *queue_open(struct error *err);
 void queue_close(struct queue *queue);
 
-/* Binds queue @number: whole packets; at most @length of them wait. @gso: super-packets come in one
- * piece. In use: -EBUSY, and @err says by whom. Main thread. */
-int queue_bind(struct queue *queue, uint16_t number, uint32_t length, bool gso, struct error *err);
+#define QUEUE_GSO   0x1u /* super-packets come in one piece */
+#define QUEUE_OPENS 0x2u /* what finds no room goes on undecided, to the next chain of its hook */
+
+/* Binds queue @number: whole packets; at most @length of them wait. @flags: QUEUE_*. In use:
+ * -EBUSY, and @err says by whom. Main thread. */
+int queue_bind(struct queue *queue, uint16_t number, uint32_t length, uint32_t flags,
+	       struct error *err);
 
 /* Gives the queue up: what waits in it is dropped, what would come passes it by; or takes it again,
  * with the same values. While a worker receives from it, so nobody waits for an answer. */
 void queue_unbind(struct queue *queue, uint16_t number);
-void queue_rebind(struct queue *queue, uint16_t number, uint32_t length, bool gso);
+void queue_rebind(struct queue *queue, uint16_t number, uint32_t length, uint32_t flags);
 
 /* Where VERDICT_SEGMENT sends packets. */
 void queue_set_segments(struct queue *queue, uint16_t number);

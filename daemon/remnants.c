@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the kernel went on carrying after a daemon died, read from conntrack by the bits of the mark
- * that are ours. The one idea: conntrack's states are coarser than IPVS's, but with who closed
- * first and what was told they come to the same. Control thread, once, after a start.
+ * What the kernel carries and the daemon does not know of, because it was dead or a queue was full,
+ * read from conntrack by the bits of the mark that are ours. The one idea: conntrack's states are
+ * coarser than IPVS's, but with who closed first and what was told they come to the same. Control
+ * thread.
  */
 #include "daemon/remnants.h"
 #include "lib/array.h"
@@ -19,6 +20,7 @@ struct remnants {
 	const struct conntrack *ct;
 	const struct numbers *numbers;
 	uint32_t mask;
+	bool began;
 };
 
 /* IPVS's state for conntrack's: as its tables have it after the same packets. */
@@ -39,13 +41,9 @@ static uint8_t tcp_state(const struct tracked *tracked)
 	return TCP_SRECV;
 }
 
-static void collect(const struct tracked *tracked, void *data)
+static struct remnant remnant_of(const struct remnants *all, const struct tracked *tracked)
 {
-	struct remnants *all = data;
-
-	if (!array_grow(&all->items, all->len, &all->max, sizeof(*all->items)))
-		return;
-	all->items[all->len++] = (struct remnant){
+	return (struct remnant){
 		.flow = tracked->flow,
 		.mark = tracked->mark & ~all->mask,
 		.dest = numbers_dest(all->numbers, tracked->mark),
@@ -53,25 +51,57 @@ static void collect(const struct tracked *tracked, void *data)
 		.server_port = tracked->server_port,
 		.state = tracked->flow.protocol == IPPROTO_TCP ? tcp_state(tracked) : 0,
 		.idle = (uint64_t)conntrack_idle(all->ct, tracked) * 1000,
+		.began = all->began,
 	};
 }
 
-uint64_t remnants_take(struct conntrack *ct, struct direct *d, const struct numbers *numbers)
+static void collect(const struct tracked *tracked, void *data)
 {
-	struct remnants all = {.ct = ct, .numbers = numbers, .mask = d->mark_mask};
+	struct remnants *all = data;
+
+	if (array_grow(&all->items, all->len, &all->max, sizeof(*all->items)))
+		all->items[all->len++] = remnant_of(all, tracked);
+}
+
+/* One that neither can nor need be there is forgotten by the kernel. That of a removed server,
+ * which the table still has, is not: it meets silence until the server is back. */
+static bool take(struct conntrack *ct, struct direct *d, const struct remnant *remnant)
+{
+	enum restored restored;
+	bool known;
+
+	rcu_read_lock();
+	restored = conn_restore(d, remnant);
+	known = restored != RESTORED_NOT || conn_find(d->conns, &remnant->flow, PKT_IN);
+	rcu_read_unlock();
+	if (!known)
+		(void)conntrack_delete(ct, &remnant->flow);
+	return restored == RESTORED_NEW;
+}
+
+bool remnants_take_one(struct conntrack *ct, struct direct *d, const struct numbers *numbers,
+		       const struct flow *flow)
+{
+	const struct remnants all = {
+		.ct = ct, .numbers = numbers, .mask = d->mark_mask, .began = true};
+	struct tracked tracked;
+	struct remnant remnant;
+
+	if (conntrack_get(ct, flow, &tracked) || !(tracked.mark & d->mark_mask))
+		return false;
+	remnant = remnant_of(&all, &tracked);
+	return take(ct, d, &remnant);
+}
+
+uint64_t remnants_take(struct conntrack *ct, struct direct *d, const struct numbers *numbers,
+		       bool began)
+{
+	struct remnants all = {.ct = ct, .numbers = numbers, .mask = d->mark_mask, .began = began};
 	uint64_t taken = 0;
-	bool found;
 
 	(void)conntrack_dump(ct, 0, d->mark_mask, collect, &all);
-	for (size_t i = 0; i < all.len; i++) {
-		rcu_read_lock();
-		found = conn_restore(d, &all.items[i]);
-		rcu_read_unlock();
-		if (found)
-			taken++;
-		else
-			(void)conntrack_delete(ct, &all.items[i].flow);
-	}
+	for (size_t i = 0; i < all.len; i++)
+		taken += take(ct, d, &all.items[i]);
 	free(all.items);
 	return taken;
 }

@@ -68,6 +68,17 @@ static json_t *queue_row(const struct workers *workers, unsigned int i)
 	return row;
 }
 
+/* Its packets count with the worker's others. */
+static json_t *first_queue_row(const struct workers *workers, unsigned int i)
+{
+	const uint16_t number = workers_first_queue(workers, i);
+	json_t *row = json_pack("{s:i, s:o}", "number", number, "role",
+				json_sprintf("first, worker %u", i));
+
+	queue_kernel(row, number);
+	return row;
+}
+
 static json_t *queue_rows(const struct workers *workers)
 {
 	json_t *rows = json_array();
@@ -78,6 +89,8 @@ static json_t *queue_rows(const struct workers *workers)
 		json_array_append_new(rows, queue_row(workers, i));
 	queue_kernel(segments, workers_segment_queue(workers));
 	json_array_append_new(rows, segments);
+	for (unsigned int i = 0; i < workers_count(workers); i++)
+		json_array_append_new(rows, first_queue_row(workers, i));
 	return rows;
 }
 
@@ -172,11 +185,13 @@ static json_t *datapaths(const struct director *director, const struct observer 
 	services_each(director_services(director), datapath_service, packet);
 	rcu_read_unlock();
 	(void)carrier_usage(carrier, &entries, &most);
-	return json_pack("{s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "conntrack_entries",
-			 (json_int_t)entries, "conntrack_max", (json_int_t)most, "flow", flow,
-			 "packet", packet, "copies", stats ? value(&stats->copies) : 0,
-			 "copies_lost", stats ? value(&stats->lost) : 0, "taken_over",
-			 (json_int_t)carrier_restored(carrier), "flows4",
+	return json_pack("{s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "conntrack_entries", (json_int_t)entries, "conntrack_max",
+			 (json_int_t)most, "flow", flow, "packet", packet, "copies",
+			 stats ? value(&stats->copies) : 0, "copies_lost",
+			 stats ? value(&stats->lost) : 0, "taken_over",
+			 (json_int_t)carrier_restored(carrier), "fallback",
+			 (json_int_t)carrier_fallbacks(carrier), "flows4",
 			 (json_int_t)room_flows(director_services(director), AF_INET), "flows6",
 			 (json_int_t)room_flows(director_services(director), AF_INET6), "flows_max",
 			 (json_int_t)director_conf(director)->flows_max);

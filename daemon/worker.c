@@ -158,10 +158,13 @@ static int worker_open(struct workers *workers, unsigned int i, const struct dir
 	queue_set_segments(worker->queue, workers_segment_queue(workers));
 	if (!i)
 		ret = queue_bind(worker->queue, workers_segment_queue(workers), conf->queue_length,
-				 false, err);
+				 0, err);
+	if (!ret)
+		ret = queue_bind(worker->queue, workers_queue(workers, i), conf->queue_length,
+				 QUEUE_GSO, err);
 	return ret ? ret
-		   : queue_bind(worker->queue, workers_queue(workers, i), conf->queue_length, true,
-				err);
+		   : queue_bind(worker->queue, workers_first_queue(workers, i), conf->queue_length,
+				QUEUE_GSO | QUEUE_OPENS, err);
 }
 
 int workers_open(struct workers **out, const struct director_conf *conf, struct error *err)
@@ -174,9 +177,9 @@ int workers_open(struct workers **out, const struct director_conf *conf, struct 
 	workers->len = conf->workers ? conf->workers : workers_default();
 	workers->first_queue = conf->first_queue;
 	workers->queue_length = conf->queue_length;
-	if (workers->first_queue + workers->len > UINT16_MAX) {
+	if (workers->first_queue + 2 * workers->len > UINT16_MAX) {
 		ret = error_set(err, -EINVAL, "queues %u .. %u do not exist: the last is 65535",
-				workers->first_queue, workers->first_queue + workers->len);
+				workers->first_queue, workers->first_queue + 2 * workers->len);
 		goto fail;
 	}
 	workers->items = aligned_alloc(64, workers->len * sizeof(*workers->items));
@@ -215,21 +218,24 @@ int workers_start(struct workers *workers, struct director *director, struct err
 	return 0;
 }
 
-static void step(struct workers *workers, unsigned int i, uint16_t number, bool gso, bool aside)
+static void step(struct workers *workers, unsigned int i, uint16_t number, uint32_t flags,
+		 bool aside)
 {
 	struct queue *queue = workers->items[i].queue;
 
 	if (aside)
 		queue_unbind(queue, number);
 	else
-		queue_rebind(queue, number, workers->queue_length, gso);
+		queue_rebind(queue, number, workers->queue_length, flags);
 }
 
 void workers_aside(struct workers *workers, bool aside)
 {
-	for (unsigned int i = 0; i < workers->len; i++)
-		step(workers, i, workers_queue(workers, i), true, aside);
-	step(workers, 0, workers_segment_queue(workers), false, aside);
+	for (unsigned int i = 0; i < workers->len; i++) {
+		step(workers, i, workers_queue(workers, i), QUEUE_GSO, aside);
+		step(workers, i, workers_first_queue(workers, i), QUEUE_GSO | QUEUE_OPENS, aside);
+	}
+	step(workers, 0, workers_segment_queue(workers), 0, aside);
 }
 
 void workers_close(struct workers *workers)
@@ -261,6 +267,11 @@ uint16_t workers_queue(const struct workers *workers, unsigned int i)
 uint16_t workers_segment_queue(const struct workers *workers)
 {
 	return (uint16_t)(workers->first_queue + workers->len);
+}
+
+uint16_t workers_first_queue(const struct workers *workers, unsigned int i)
+{
+	return (uint16_t)(workers->first_queue + workers->len + 1 + i);
 }
 
 const struct stats *workers_stats(const struct workers *workers, unsigned int i)

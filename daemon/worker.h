@@ -8,9 +8,10 @@
 struct workers;
 
 /*
- * Opens and binds all queues: first_queue .. first_queue + workers - 1, and one more that cuts
- * super-packets where they cannot be changed in one piece (UDP). No thread yet, so that privileges
- * can be dropped in between. -errno with @err.
+ * Opens and binds all queues: first_queue .. first_queue + workers - 1, one more that cuts
+ * super-packets where they cannot be changed in one piece (UDP), and again as many as workers,
+ * which let pass what finds no room. No thread yet, so that privileges can be dropped in between.
+ * -errno with @err.
  */
 int workers_open(struct workers **out, const struct director_conf *conf, struct error *err);
 
@@ -28,6 +29,9 @@ void workers_close(struct workers *workers);
 unsigned int workers_count(const struct workers *workers);
 uint16_t workers_queue(const struct workers *workers, unsigned int i);
 uint16_t workers_segment_queue(const struct workers *workers);
+/* Likewise for packets that begin connections and need not be decided here: when it is full, they
+ * go on to the schedule that is compiled into the rules. */
+uint16_t workers_first_queue(const struct workers *workers, unsigned int i);
 const struct stats *workers_stats(const struct workers *workers, unsigned int i);
 
 /* How many threads are to run for workers = 0: the CPUs that this process may use. */

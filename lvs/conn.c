@@ -255,6 +255,14 @@ void conn_expire(struct conns *conns, struct conn *conn)
 		conn_release(conns, conn);
 }
 
+void conn_supersede(struct conns *conns, struct conn *conn)
+{
+	if (!conn_retire(conns, conn))
+		return;
+	conn_uncount(conn);
+	conn_reclaim(conn);
+}
+
 void conn_invalidate(struct conns *conns, struct conn *conn)
 {
 	uint8_t flags;
@@ -288,10 +296,8 @@ static void conn_due(struct conns *conns, struct conn *conn, uint64_t now)
 			  atomic_load_explicit(&conn->expires, memory_order_relaxed));
 	}
 	conn_unlock(conn);
-	if (due && conn_retire(conns, conn)) {
-		conn_uncount(conn);
-		conn_reclaim(conn);
-	}
+	if (due)
+		conn_supersede(conns, conn);
 }
 
 bool conns_expire(struct conns *conns, uint64_t now, unsigned int budget)

@@ -226,6 +226,9 @@ void conns_set_keeper(struct conns *conns, uint32_t (*keep)(struct conn *conn, v
 void conns_forget(struct conns *conns, void (*forget)(const struct conn *conn, void *data),
 		  void *data);
 
+/* Ends @conn, which the kernel does not carry, or for another than this. Any thread under RCU. */
+void conn_supersede(struct conns *conns, struct conn *conn);
+
 /* Makes a template unfindable; it ends with the last connection it controls. Any thread, RCU. */
 void conn_invalidate(struct conns *conns, struct conn *conn);
 

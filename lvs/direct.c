@@ -330,6 +330,8 @@ void direct_observe(struct direct *d, struct pkt *pkt)
 	pkt->copied = true;
 	if (pkt_parse(pkt) || !proto_find(pkt->flow.protocol))
 		return;
+	if (pkt->chosen && d->newcomers)
+		newcomers_note(d->newcomers, &pkt->flow);
 	pkt->dir = PKT_IN;
 	conn = conn_find(d->conns, &pkt->flow, PKT_IN);
 	if (!conn) {

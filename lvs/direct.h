@@ -3,6 +3,7 @@
 #define LVS_DIRECT_H
 
 #include "lvs/conn.h"
+#include "lvs/newcomers.h"
 #include "lvs/proto.h"
 #include "lvs/outbox.h"
 #include "lvs/service.h"
@@ -16,14 +17,15 @@ struct direct {
 	struct conns *conns;
 	const struct proto_timeouts *timeouts;
 	struct settings *settings;
-	struct bypass *bypass; /* NULL: no cache_bypass */
-	struct router *router; /* its own */
-	struct outbox *outbox; /* its own; empty when a batch begins */
-	struct stats *stats;   /* its own */
-	uint32_t mark_mask;    /* the bits of the packet mark that nfvs owns: see lvs/verdict.h */
-	uint32_t seed;	       /* of the source ports of tunnels */
-	uint64_t now;	       /* ms, monotonic; set once a batch */
-	uint32_t begun;	       /* so many connections, for direct_decide() */
+	struct bypass *bypass;	     /* NULL: no cache_bypass */
+	struct router *router;	     /* its own */
+	struct outbox *outbox;	     /* its own; empty when a batch begins */
+	struct stats *stats;	     /* its own */
+	struct newcomers *newcomers; /* NULL: what begins without the daemon is not noted */
+	uint32_t mark_mask; /* the bits of the packet mark that nfvs owns: see lvs/verdict.h */
+	uint32_t seed;	    /* of the source ports of tunnels */
+	uint64_t now;	    /* ms, monotonic; set once a batch */
+	uint32_t begun;	    /* so many connections, for direct_decide() */
 };
 
 /* Stand-ins for a server where there is none and cache_bypass is on: a destination without address
@@ -54,8 +56,9 @@ struct verdict direct_decide(struct direct *d, struct pkt *pkt, const struct sig
 /* All steps of a lone packet. */
 struct verdict direct_packet(struct direct *d, struct pkt *pkt);
 
-/* A copy of a packet that the kernel carried itself: its connection follows it. It may be cut, and
- * late by some milliseconds. The observer's thread, under RCU; uses neither router nor outbox. */
+/* A copy of a packet that the kernel carried itself: its connection follows it. If it begins a
+ * connection that is not known, that is noted. It may be cut, and late by some milliseconds. The
+ * observer's thread, under RCU; uses neither router nor outbox. */
 void direct_observe(struct direct *d, struct pkt *pkt);
 
 /* What becomes of a flow. */

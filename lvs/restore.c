@@ -2,7 +2,7 @@
 /*
  * Connections that the kernel went on carrying without a daemon come back into the table. The one
  * idea: what the kernel knows of one, its addresses, says which service and which server it has, so
- * nothing has to be kept on disk. Control thread, once, after a start.
+ * nothing has to be kept on disk. Control thread, after a start; and when a queue was full.
  */
 #include "lvs/restore.h"
 #include "lvs/schedule.h"
@@ -56,19 +56,28 @@ static struct conn *template_of(struct direct *d, struct service *svc, struct de
 	return template_make(d, svc, &key, dest);
 }
 
-bool conn_restore(struct direct *d, const struct remnant *remnant)
+enum restored conn_restore(struct direct *d, const struct remnant *remnant)
 {
 	struct service *svc = service_of(d, remnant);
 	struct dest *dest = svc ? dest_of(svc, remnant) : NULL;
 	struct conn *conn;
 
 	if (!dest)
-		return false;
-	if (conn_find(d->conns, &remnant->flow, PKT_IN))
-		return true;
+		return RESTORED_NOT;
+	conn = conn_find(d->conns, &remnant->flow, PKT_IN);
+	/* One that never came to be: its first packet waited here until the kernel had sent the
+	 * next to another server. */
+	if (conn && remnant->began && conn->carried && conn->dest != dest) {
+		conn_supersede(d->conns, conn);
+		conn = NULL;
+	}
+	if (conn)
+		return RESTORED_KNOWN;
 	if (conn_add(d->conns, &remnant->flow, dest, remnant->server_port, svc->key.fwmark,
 		     CONN_RESTORED, template_of(d, svc, dest, &remnant->flow), d->now, &conn))
-		return false;
+		return RESTORED_NOT;
 	conn_resume(d, conn, remnant->state, remnant->idle);
-	return true;
+	if (remnant->began)
+		account_conn(svc, dest);
+	return RESTORED_NEW;
 }

@@ -4,7 +4,7 @@
 
 #include "lvs/direct.h"
 
-/* A connection that the kernel carried while no daemon was there to know of it. */
+/* A connection that the kernel carries, and that the daemon does not know of. */
 struct remnant {
 	struct flow flow;  /* client -> virtual */
 	uint32_t mark;	   /* packet mark with which it began, without our bits */
@@ -13,13 +13,21 @@ struct remnant {
 	__be16 server_port;
 	uint8_t state; /* of its protocol */
 	uint64_t idle; /* ms since its last packet */
+	bool began;    /* while this daemon was there: it counts as one that was scheduled */
+};
+
+enum restored {
+	RESTORED_NOT, /* it has no service or no such server any more, or there is no memory */
+	RESTORED_KNOWN,
+	RESTORED_NEW
 };
 
 /*
  * Puts it into the table again, counted at its server, with a template if its service is
- * persistent; harmless if it is there already. No limit refuses it, as it is a fact. False: it has
- * no service or no such server any more, or there is no memory. Control thread under RCU.
+ * persistent; harmless if it is there already. If the table has one that began meanwhile at
+ * another server, the kernel is right, as the packets go where it says. No limit refuses it, as it
+ * is a fact. Control thread under RCU.
  */
-bool conn_restore(struct direct *d, const struct remnant *remnant);
+enum restored conn_restore(struct direct *d, const struct remnant *remnant);
 
 #endif

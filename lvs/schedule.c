@@ -116,8 +116,7 @@ static struct conn *template_get(struct direct *d, struct service *svc, const st
 	return template ? template : template_add(d, svc, &key, flow, result);
 }
 
-/* A scheduled connection counts at the service and at the server. */
-static void account_conn(struct service *svc, struct dest *dest)
+void account_conn(struct service *svc, struct dest *dest)
 {
 	atomic_fetch_add_explicit(&dest->traffic.conns, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&svc->traffic.conns, 1, memory_order_relaxed);

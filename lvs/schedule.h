@@ -25,6 +25,9 @@ enum scheduled {
 enum scheduled conn_schedule(struct direct *d, struct service *svc, const struct flow *flow,
 			     const struct pkt *pkt, struct conn **out);
 
+/* A connection that was scheduled counts at the service and at the server. Any thread. */
+void account_conn(struct service *svc, struct dest *dest);
+
 /* The key of the persistence template that covers @flow to @svc, by its engine, or false; @pkt as
  * in struct persistence_engine. */
 bool template_key(const struct service *svc, const struct flow *flow, const struct pkt *pkt,

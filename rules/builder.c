@@ -222,12 +222,15 @@ void builder_jhash(struct builder *b, uint32_t len, uint32_t modulus, uint32_t s
 		nftnl_expr_set_u32(e, NFTNL_EXPR_HASH_OFFSET, offset);
 }
 
-void builder_copy(struct builder *b)
+void builder_copy(struct builder *b, const char *prefix)
 {
 	struct nftnl_expr *e = builder_expr(b, "log");
 
-	if (e)
-		nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_GROUP, b->ruleset->copies);
+	if (!e)
+		return;
+	if (prefix)
+		nftnl_expr_set_str(e, NFTNL_EXPR_LOG_PREFIX, prefix);
+	nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_GROUP, b->ruleset->copies);
 }
 
 void builder_mark_store(struct builder *b)

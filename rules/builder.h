@@ -50,7 +50,7 @@ void builder_jhash(struct builder *b, uint32_t len, uint32_t modulus, uint32_t s
 void builder_verdict(struct builder *b, int code, const char *chain);
 
 /* A copy to the nflog group. */
-void builder_copy(struct builder *b);
+void builder_copy(struct builder *b, const char *prefix);
 
 /* The register with keys becomes the packet mark. */
 void builder_mark_store(struct builder *b);

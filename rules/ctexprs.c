@@ -183,7 +183,13 @@ void ctexprs_fill(struct builder *b, const struct stmt *stmt)
 		tell(b);
 		break;
 	case TRACKED_COPY:
-		builder_copy(b);
+		builder_copy(b, NULL);
+		break;
+	case TRACKED_COPY_FIRST:
+		builder_copy(b, "nfvs");
+		break;
+	case TRACKED_NEW:
+		any_bit(b, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW));
 		break;
 	case TRACKED_SAVE:
 		save(b);

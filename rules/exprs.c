@@ -80,18 +80,18 @@ static void queue_first(struct builder *b, enum queue_method method, uint16_t nu
 	}
 }
 
-static void fan_out(struct builder *b, const struct stmt *stmt)
+static void fan_out(struct builder *b, const struct stmt *stmt, uint16_t first)
 {
 	const struct ruleset *ruleset = b->ruleset;
 	struct nftnl_expr *e;
 	uint32_t len;
 
 	if (ruleset->queues == 1) {
-		queue_first(b, ruleset->method, ruleset->first_queue);
+		queue_first(b, ruleset->method, first);
 		return;
 	}
 	len = builder_fields(b, stmt->fields, REG_HASH);
-	builder_jhash(b, len, ruleset->queues, ruleset->seed, ruleset->first_queue);
+	builder_jhash(b, len, ruleset->queues, ruleset->seed, first);
 	switch (ruleset->method) {
 	case QUEUE_NATIVE:
 		e = builder_expr(b, "queue");
@@ -226,7 +226,10 @@ static void stmt_fill(struct builder *b, const struct stmt *stmt)
 		queue_first(b, b->ruleset->method, b->ruleset->first_queue);
 		break;
 	case STMT_FAN_OUT:
-		fan_out(b, stmt);
+		fan_out(b, stmt, b->ruleset->first_queue);
+		break;
+	case STMT_FAN_OUT_OPEN:
+		fan_out(b, stmt, ruleset_queue(b->ruleset, b->ruleset->queues));
 		break;
 	case STMT_UNREACHABLE:
 		unreachable(b);

@@ -217,7 +217,7 @@ static void edges_put(struct transaction *t, enum family family)
 	rule = rule_begin(t, "edges", family);
 	protocol(&rule.b);
 	known(&rule.b);
-	builder_copy(&rule.b);
+	builder_copy(&rule.b, NULL);
 	builder_verdict(&rule.b, NFT_GOTO, carried_chain(family));
 	rule_end(t, &rule);
 }

@@ -131,6 +131,7 @@ const struct chain_layout chain_layouts[CHAINS] = {
 				       "daemon: on as if nfvs were not there."},
 	[CHAIN_REPLIES] = {.name = "replies",
 			   .comment = "The same queue, as the client is now the destination."},
+	[CHAIN_GROUPED] = {.name = "grouped", .comment = "What a group claims; its mark is set."},
 	[CHAIN_UNTRACK] = {.name = "untrack",
 			   .comment =
 				   "What nfvs carries is not for conntrack, in either direction.",
@@ -196,9 +197,18 @@ const struct chain_layout chain_layouts[CHAINS] = {
 				      "it. The daemon gets a copy\n"
 				      "of what begins and ends it, and of the first packet that "
 				      "shows that both ends have spoken."},
+	[CHAIN_FIRST] =
+		{.name = "first",
+		 .comment = "What begins a connection that the kernel is to carry, to queues of "
+			    "its own: where one is full, it\n"
+			    "goes on to the chain fallback. Not what belongs to a client's "
+			    "server, which the daemon knows."},
+	[CHAIN_FIRST_GROUP] = {.name = "first_group", .comment = "The same, by firewall mark."},
 	[CHAIN_FALLBACK] = {.name = "fallback",
-			    .comment = "New connections that the daemon did not decide, because "
-				       "there is none.",
+			    .comment =
+				    "New connections that the daemon did not decide, because "
+				    "there is none, or a queue\n"
+				    "is full. If it is there, it gets a copy of the first packet.",
 			    .hook = "prerouting",
 			    .hooknum = NF_INET_PRE_ROUTING,
 			    .priority = -145},
@@ -231,6 +241,10 @@ const struct chain_layout chain_layouts[CHAINS] = {
 #define FAN_OUT(...)                                            \
 	{                                                       \
 		.kind = STMT_FAN_OUT, .fields = { __VA_ARGS__ } \
+	}
+#define FAN_OUT_OPEN(...)                                            \
+	{                                                            \
+		.kind = STMT_FAN_OUT_OPEN, .fields = { __VA_ARGS__ } \
 	}
 #define CHOOSE(id, ...)                                                                   \
 	{                                                                                 \
@@ -282,6 +296,11 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_REQUESTS, NULL, {FAN_OUT(FIELD_SADDR, FIELD_SPORT)}},
 	{CHAIN_REPLIES, NULL, {FAN_OUT(FIELD_DADDR, FIELD_DPORT)}},
 
+	{CHAIN_GROUPED,
+	 NULL,
+	 {TRACKED(NEW), IN_SET(SET_CARRIED_MARKS, FIELD_MARK), GOTO(CHAIN_FIRST_GROUP)}},
+	{CHAIN_GROUPED, NULL, {GOTO(CHAIN_REQUESTS)}},
+
 	{CHAIN_UNTRACK, NULL, {IN_SET(SET_CARRIED, VIRTUAL), RETURN}},
 	{CHAIN_UNTRACK, NULL, {IN_SET(SET_CARRIED_SERVERS, REAL), RETURN}},
 	{CHAIN_UNTRACK, NULL, {IN_SET(SET_SERVICES, VIRTUAL), NOTRACK, RETURN}},
@@ -299,14 +318,15 @@ const struct rule_layout rule_layouts[] = {
 
 	{CHAIN_CLASSIFY, NULL, {TRACKED(ORIGINAL), FLOW(SET_FLOWS_IN), GOTO(CHAIN_CARRIED)}},
 	{CHAIN_CLASSIFY, NULL, {TRACKED(REPLY), FLOW(SET_FLOWS_OUT), GOTO(CHAIN_CARRIED)}},
+	{CHAIN_CLASSIFY, NULL, {TRACKED(NEW), IN_SET(SET_CARRIED, VIRTUAL), GOTO(CHAIN_FIRST)}},
 	{CHAIN_CLASSIFY,
 	 "most packets end here; what a group claims is not in this set",
 	 {IN_SET(SET_SERVICES, VIRTUAL), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_CLASSIFY,
 	 "a mark that somebody set, and that a service has, stands",
 	 {IN_SET(SET_MARKS, FIELD_MARK), GOTO(CHAIN_REQUESTS)}},
-	{CHAIN_CLASSIFY, NULL, {TCP, MARK_BY(SET_TCP_GROUPS, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
-	{CHAIN_CLASSIFY, NULL, {UDP, MARK_BY(SET_UDP_GROUPS, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_CLASSIFY, NULL, {TCP, MARK_BY(SET_TCP_GROUPS, VIRTUAL_RANGE), GOTO(CHAIN_GROUPED)}},
+	{CHAIN_CLASSIFY, NULL, {UDP, MARK_BY(SET_UDP_GROUPS, VIRTUAL_RANGE), GOTO(CHAIN_GROUPED)}},
 	{CHAIN_CLASSIFY,
 	 NULL,
 	 {SCTP, MARK_BY(SET_SCTP_GROUPS, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
@@ -419,6 +439,14 @@ const struct rule_layout rule_layouts[] = {
 	 {TCP, TRACKED(ORIGINAL), TRACKED(ASSURED), TRACKED(TELL), TRACKED(COPY)}},
 	{CHAIN_CARRIED, NULL, {UDP, TRACKED(REPLY), TRACKED(TELL), TRACKED(COPY)}},
 
+	{CHAIN_FIRST, NULL, {IN_SET(SET_STICKY, VIRTUAL), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_FIRST, NULL, {TRACKED(LATE), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_FIRST, NULL, {FAN_OUT_OPEN(FIELD_SADDR, FIELD_SPORT)}},
+
+	{CHAIN_FIRST_GROUP, NULL, {IN_SET(SET_STICKY_MARKS, FIELD_MARK), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_FIRST_GROUP, NULL, {TRACKED(LATE), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_FIRST_GROUP, NULL, {FAN_OUT_OPEN(FIELD_SADDR, FIELD_SPORT)}},
+
 	{CHAIN_FALLBACK, NULL, {TRACKED(CARRIED), RETURN}},
 	{CHAIN_FALLBACK, NULL, {PLAIN(STMT_MARKED), RETURN}},
 	{CHAIN_FALLBACK, NULL, {TRACKED(LATE), RETURN}},
@@ -429,14 +457,16 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_CHOOSE, NULL, {IN_SET(SET_STICKY, VIRTUAL), TRACKED(BY_CLIENT)}},
 	{CHAIN_CHOOSE,
 	 NULL,
-	 {CHOOSE(SET_FALLBACK, VIRTUAL, FIELD_SLOT), FLOW(SET_FLOWS_IN), RETURN}},
+	 {CHOOSE(SET_FALLBACK, VIRTUAL, FIELD_SLOT), FLOW(SET_FLOWS_IN), TRACKED(COPY_FIRST),
+	  RETURN}},
 	{CHAIN_CHOOSE, "no server; a slot could look like a number", {TRACKED(FORGET)}},
 
 	{CHAIN_CHOOSE_GROUP, NULL, {TRACKED(TURNS)}},
 	{CHAIN_CHOOSE_GROUP, NULL, {IN_SET(SET_STICKY_MARKS, FIELD_MARK), TRACKED(BY_CLIENT)}},
 	{CHAIN_CHOOSE_GROUP,
 	 NULL,
-	 {CHOOSE(SET_FALLBACK_GROUPS, FIELD_MARK, FIELD_SLOT), FLOW(SET_FLOWS_IN), RETURN}},
+	 {CHOOSE(SET_FALLBACK_GROUPS, FIELD_MARK, FIELD_SLOT), FLOW(SET_FLOWS_IN),
+	  TRACKED(COPY_FIRST), RETURN}},
 	{CHAIN_CHOOSE_GROUP, NULL, {TRACKED(FORGET)}},
 
 	{CHAIN_TRANSLATE, NULL, {TCP, DNAT(SET_TO_PORT)}},

@@ -85,6 +85,7 @@ enum chain_id {
 	CHAIN_REASSEMBLE,
 	CHAIN_REQUESTS,
 	CHAIN_REPLIES,
+	CHAIN_GROUPED,
 	CHAIN_UNTRACK,
 	CHAIN_CLASSIFY,
 	CHAIN_DECIDED,
@@ -97,6 +98,8 @@ enum chain_id {
 	CHAIN_OWN_DECIDED,
 	/* From here on: for what the kernel carries, absent if it cannot. */
 	CHAIN_CARRIED,
+	CHAIN_FIRST,
+	CHAIN_FIRST_GROUP,
 	CHAIN_FALLBACK,
 	CHAIN_CHOOSE,
 	CHAIN_CHOOSE_GROUP,
@@ -116,45 +119,48 @@ struct chain_layout {
 
 enum stmt_kind {
 	STMT_NONE,
-	STMT_IN,	  /* fields @set: goes on if the set has them */
-	STMT_MARK,	  /* mark set fields map @set: goes on if the map has them */
-	STMT_REFUSED,	  /* goes on if the daemon said so: mark_refuse() */
-	STMT_SENT,	  /* likewise: mark_send() */
-	STMT_MARKED,	  /* goes on if there is any of our bits in the mark */
-	STMT_LEARNING,	  /* goes on if the devices are to learn by the mark: mark_told() */
-	STMT_UNMARK,	  /* our bits leave the mark */
-	STMT_SEND,	  /* to its destination, as this machine's own; the packet itself ends */
-	STMT_PROTOCOL,	  /* goes on if it is this protocol */
-	STMT_NOTRACK,	  /* conntrack does not see the packet */
-	STMT_RETURN,	  /* end of the chain */
-	STMT_GOTO,	  /* on in another chain, and no return */
-	STMT_QUEUE,	  /* to the first queue */
-	STMT_FAN_OUT,	  /* to one of the queues, by a hash over the fields */
-	STMT_UNREACHABLE, /* ICMP port unreachable to the sender */
-	STMT_REASSEMBLE,  /* never reached; its presence switches reassembly on */
-	STMT_TRACKED	  /* about a connection that the kernel carries: enum tracked */
+	STMT_IN,	   /* fields @set: goes on if the set has them */
+	STMT_MARK,	   /* mark set fields map @set: goes on if the map has them */
+	STMT_REFUSED,	   /* goes on if the daemon said so: mark_refuse() */
+	STMT_SENT,	   /* likewise: mark_send() */
+	STMT_MARKED,	   /* goes on if there is any of our bits in the mark */
+	STMT_LEARNING,	   /* goes on if the devices are to learn by the mark: mark_told() */
+	STMT_UNMARK,	   /* our bits leave the mark */
+	STMT_SEND,	   /* to its destination, as this machine's own; the packet itself ends */
+	STMT_PROTOCOL,	   /* goes on if it is this protocol */
+	STMT_NOTRACK,	   /* conntrack does not see the packet */
+	STMT_RETURN,	   /* end of the chain */
+	STMT_GOTO,	   /* on in another chain, and no return */
+	STMT_QUEUE,	   /* to the first queue */
+	STMT_FAN_OUT,	   /* to one of the queues, by a hash over the fields */
+	STMT_FAN_OUT_OPEN, /* likewise, of those that let pass what finds no room */
+	STMT_UNREACHABLE,  /* ICMP port unreachable to the sender */
+	STMT_REASSEMBLE,   /* never reached; its presence switches reassembly on */
+	STMT_TRACKED	   /* about a connection that the kernel carries: enum tracked */
 };
 
 /* Such statements need conntrack, its NAT, nfnetlink_log or numgen. */
 enum tracked {
-	TRACKED_UNMARKED,  /* goes on if there is none of our bits in the mark */
-	TRACKED_CARRIED,   /* goes on if there is any of our bits in the conntrack mark */
-	TRACKED_ORIGINAL,  /* goes on if the packet goes the way of the connection's first */
-	TRACKED_REPLY,	   /* goes on if it goes the other way */
-	TRACKED_EDGE,	   /* goes on if TCP begins or ends a connection: SYN, FIN, RST */
-	TRACKED_UNSEEN,	   /* what conntrack finds invalid is marked so: mark_unseen() */
-	TRACKED_RELATED,   /* goes on if it is an error about a packet that conntrack saw */
-	TRACKED_LATE,	   /* goes on if it is TCP that does not begin a connection */
-	TRACKED_ASSURED,   /* goes on if both ends have spoken */
-	TRACKED_TOLD,	   /* goes on if the daemon has had its copy of that */
-	TRACKED_TELL,	   /* from now on it has */
-	TRACKED_COPY,	   /* a copy to the daemon, and on */
-	TRACKED_SAVE,	   /* the packet mark becomes the conntrack mark */
-	TRACKED_TURNS,	   /* the conntrack mark becomes a slot, one after the other */
-	TRACKED_BY_CLIENT, /* the conntrack mark becomes a slot, by a hash of the source address */
-	TRACKED_CHOOSE,	   /* conntrack mark set fields map @set: goes on if the map has them */
-	TRACKED_FORGET,	   /* the conntrack mark becomes 0 */
-	TRACKED_DNAT	   /* to what the map has for the fields, if it has them */
+	TRACKED_UNMARKED,   /* goes on if there is none of our bits in the mark */
+	TRACKED_CARRIED,    /* goes on if there is any of our bits in the conntrack mark */
+	TRACKED_ORIGINAL,   /* goes on if the packet goes the way of the connection's first */
+	TRACKED_REPLY,	    /* goes on if it goes the other way */
+	TRACKED_EDGE,	    /* goes on if TCP begins or ends a connection: SYN, FIN, RST */
+	TRACKED_UNSEEN,	    /* what conntrack finds invalid is marked so: mark_unseen() */
+	TRACKED_RELATED,    /* goes on if it is an error about a packet that conntrack saw */
+	TRACKED_LATE,	    /* goes on if it is TCP that does not begin a connection */
+	TRACKED_ASSURED,    /* goes on if both ends have spoken */
+	TRACKED_TOLD,	    /* goes on if the daemon has had its copy of that */
+	TRACKED_TELL,	    /* from now on it has */
+	TRACKED_COPY,	    /* a copy to the daemon, and on */
+	TRACKED_COPY_FIRST, /* likewise, that says that the rules chose the server */
+	TRACKED_NEW,	    /* goes on if conntrack has not seen the connection before */
+	TRACKED_SAVE,	    /* the packet mark becomes the conntrack mark */
+	TRACKED_TURNS,	    /* the conntrack mark becomes a slot, one after the other */
+	TRACKED_BY_CLIENT,  /* the conntrack mark becomes a slot, by a hash of the source address */
+	TRACKED_CHOOSE,	    /* conntrack mark set fields map @set: goes on if the map has them */
+	TRACKED_FORGET,	    /* the conntrack mark becomes 0 */
+	TRACKED_DNAT	    /* to what the map has for the fields, if it has them */
 };
 
 struct stmt {
@@ -214,6 +220,11 @@ bool ruleset_has_chain(const struct ruleset *ruleset, enum chain_id id);
 
 /* Is this rule for what the kernel carries? */
 bool rule_carries(const struct rule_layout *rule);
+
+/* The number of each worker's queue; and of those that let pass what finds no room, if there are
+ * any in the rules. @i: 0 .. ruleset_queues() - 1. */
+uint32_t ruleset_queues(const struct ruleset *ruleset);
+uint16_t ruleset_queue(const struct ruleset *ruleset, uint32_t i);
 
 /* Do rules lead to the queues through a map and a chain for each? Where nft_queue is missing. */
 bool ruleset_by_chains(const struct ruleset *ruleset);

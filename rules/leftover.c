@@ -124,8 +124,8 @@ bool leftover_chain_wanted(const struct ruleset *ruleset, const char *name)
 	for (enum chain_id c = 0; c < CHAINS; c++)
 		if (ruleset_has_chain(ruleset, c) && !strcmp(name, chain_layouts[c].name))
 			return true;
-	for (uint32_t i = 0; ruleset_by_chains(ruleset) && i < ruleset->queues; i++)
-		if (!strcmp(name, queue_chain_name(queue, ruleset->first_queue + i)))
+	for (uint32_t i = 0; ruleset_by_chains(ruleset) && i < ruleset_queues(ruleset); i++)
+		if (!strcmp(name, queue_chain_name(queue, ruleset_queue(ruleset, i))))
 			return true;
 	return false;
 }

@@ -374,9 +374,9 @@ void message_queue_elements(struct transaction *t)
 
 	if (!set)
 		return;
-	for (uint32_t i = 0; i < t->ruleset->queues; i++) {
+	for (uint32_t i = 0; i < ruleset_queues(t->ruleset); i++) {
 		struct nftnl_set_elem *elem = nftnl_set_elem_alloc();
-		uint32_t number = t->ruleset->first_queue + i;
+		uint32_t number = ruleset_queue(t->ruleset, i);
 
 		if (!elem) {
 			t->no_memory = true;

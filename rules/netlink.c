@@ -24,9 +24,9 @@ static void put_frame(struct transaction *t, const struct leftover *leftover)
 		if (ruleset_has_chain(t->ruleset, c))
 			message_chain(t, NFT_MSG_NEWCHAIN, chain_layouts[c].name,
 				      &chain_layouts[c]);
-	for (uint32_t i = 0; ruleset_by_chains(t->ruleset) && i < t->ruleset->queues; i++)
+	for (uint32_t i = 0; ruleset_by_chains(t->ruleset) && i < ruleset_queues(t->ruleset); i++)
 		message_chain(t, NFT_MSG_NEWCHAIN,
-			      queue_chain_name(chain, t->ruleset->first_queue + i), NULL);
+			      queue_chain_name(chain, ruleset_queue(t->ruleset, i)), NULL);
 	message_flush_rules(t);
 	for (size_t i = 0; i < leftover->sets_len; i++)
 		message_set_name(t, NFT_MSG_DELSETELEM, leftover->sets[i]);
@@ -69,8 +69,8 @@ static void put_content(struct transaction *t)
 	}
 	if (ruleset_by_chains(t->ruleset)) {
 		message_queue_elements(t);
-		for (uint32_t i = 0; i < t->ruleset->queues; i++) {
-			uint16_t number = (uint16_t)(t->ruleset->first_queue + i);
+		for (uint32_t i = 0; i < ruleset_queues(t->ruleset); i++) {
+			uint16_t number = ruleset_queue(t->ruleset, i);
 
 			message_rule(t, queue_chain_name(chain, number), NULL, number);
 		}

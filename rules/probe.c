@@ -84,11 +84,11 @@ static int try(exprs_fn fill, struct error *err)
 	return ret;
 }
 
-/* Does this rule lead to another chain? */
+/* Does this rule lead to another chain, or a queue? That is tried otherwise. */
 static bool goes_on(const struct rule_layout *rule)
 {
 	for (int i = 0; i < STMTS_MAX; i++)
-		if (rule->stmts[i].kind == STMT_GOTO)
+		if (rule->stmts[i].kind == STMT_GOTO || rule->stmts[i].kind == STMT_FAN_OUT_OPEN)
 			return true;
 	return false;
 }

@@ -316,6 +316,17 @@ bool ruleset_has_chain(const struct ruleset *ruleset, enum chain_id id)
 	return ruleset->carries || id < CHAIN_CARRIED;
 }
 
+uint32_t ruleset_queues(const struct ruleset *ruleset)
+{
+	return ruleset->queues * (ruleset->carries ? 2u : 1u);
+}
+
+/* Between them is the one for what is to be cut. */
+uint16_t ruleset_queue(const struct ruleset *ruleset, uint32_t i)
+{
+	return (uint16_t)(ruleset->first_queue + i + (i >= ruleset->queues));
+}
+
 bool ruleset_by_chains(const struct ruleset *ruleset)
 {
 	return ruleset->method == QUEUE_COMPAT && ruleset->queues > 1;

@@ -172,18 +172,18 @@ static void print_set(FILE *out, enum set_id id, const struct elements *elements
 }
 
 static void print_fan_out(FILE *out, const struct stmt *stmt, const struct ruleset *ruleset,
-			  const struct family_words *w)
+			  uint16_t first, const struct family_words *w)
 {
 	fputs("queue flags bypass to ", out);
 	if (ruleset->queues == 1) {
-		fprintf(out, "%u", ruleset->first_queue);
+		fprintf(out, "%u", first);
 		return;
 	}
 	fputs("jhash ", out);
 	print_fields(out, stmt->fields, w, field_expr);
 	fprintf(out, " mod %u seed 0x%x", ruleset->queues, ruleset->seed);
-	if (ruleset->first_queue)
-		fprintf(out, " offset %u", ruleset->first_queue);
+	if (first)
+		fprintf(out, " offset %u", first);
 }
 
 /* What a key is made of, masks included. */
@@ -237,6 +237,12 @@ static void print_tracked(FILE *out, const struct stmt *stmt, const struct rules
 		break;
 	case TRACKED_COPY:
 		fprintf(out, "log group %u", ruleset->copies);
+		break;
+	case TRACKED_COPY_FIRST:
+		fprintf(out, "log prefix \"nfvs\" group %u", ruleset->copies);
+		break;
+	case TRACKED_NEW:
+		fputs("ct state new", out);
 		break;
 	case TRACKED_SAVE:
 		fputs("ct mark set meta mark", out);
@@ -311,7 +317,10 @@ static void print_stmt(FILE *out, const struct stmt *stmt, const struct ruleset 
 		fprintf(out, "queue flags bypass to %u", ruleset->first_queue);
 		break;
 	case STMT_FAN_OUT:
-		print_fan_out(out, stmt, ruleset, w);
+		print_fan_out(out, stmt, ruleset, ruleset->first_queue, w);
+		break;
+	case STMT_FAN_OUT_OPEN:
+		print_fan_out(out, stmt, ruleset, ruleset_queue(ruleset, ruleset->queues), w);
 		break;
 	case STMT_UNREACHABLE:
 		fprintf(out, "reject with %s", w->unreachable);

@@ -32,7 +32,7 @@ forget_sockets() {
 teardown() {
 	stop_spawned a b c load live drain blind first
 	forget_sockets
-	running nfvsd || director ""
+	if running nfvsd; then signal nfvsd CONT; else director ""; fi
 	adm kill --all --quietly >/dev/null # in the kernel too
 	director_down
 	lab_report

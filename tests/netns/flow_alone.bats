@@ -95,6 +95,102 @@ servers_listed_are() {
 	done
 }
 
+# --- a daemon that is there and does not come to it ---
+
+# A director whose queues hold little, and that stands still with those for first packets full:
+# crowded SERVICES [PORT]
+crowded() {
+	director_up "$(conf flow.conf <<<"director = { workers = 2; datapath = \"auto\"; queue_length = 64; };
+		services = ( $1 );")"
+	signal nfvsd STOP
+	on client python3 -c "from scapy.all import IP, TCP, send
+send([IP(src='10.1.0.3', dst='$VIP') / TCP(sport=port, dport=${2:-80}, flags='S')
+      for port in range(20000, 20400)], verbose=0)"
+}
+
+# What the kernel dropped because a queue was full.
+dropped() {
+	on dir awk '{ n += $6 } END { print n + 0 }' /proc/net/netfilter/nfnetlink_queue
+}
+
+@test "a full queue: new connections take the compiled schedule, and are known afterwards" {
+	local before server
+
+	crowded "$(web '' 1 1)"
+	is "$(fetch client 10 http://$VIP/ --max-time 2 | tally)" "rs1:5 rs2:5"
+	hold a 6 $VIP 80 >/dev/null
+	is "$(dropped)" 0
+	signal nfvsd CONT
+	before=$(grep -h '^rs' "$LAB_DIR/a.log" | tally)
+	await 5 servers_listed_are "$before" || { servers_listed; echo "$before"; return 1; }
+	(($(status_of .datapath.fallback) >= 16))
+	has "$(adm status)" 'past a full queue: [1-9]'
+	for server in 1 2; do
+		has "$(adm -Ln --stats --exact)" "10.2.0.1$server:8080 +[1-9]"
+	done
+	is "$(adm -Ln --stats --exact | awk '/^TCP/ { print $3 }')" \
+		"$(adm -Ln --stats --exact | awk '/->/ { n += $3 } END { print n }')"
+}
+
+@test "a full queue: datagrams, IPv6 and a firewall mark" {
+	local group="fwmark = 7; match = ( { address = \"$VIP\"; protocol = \"tcp\"; ports = \"8080\"; },
+		{ address = \"$VIP\"; protocol = \"udp\"; ports = \"53\"; } ); scheduler = \"rr\";"
+
+	crowded "{ $group servers = ( { address = \"10.2.0.11\"; }, { address = \"10.2.0.12\"; } ); },
+		{ protocol = \"tcp\"; address = \"$VIP6\"; port = 80;
+		servers = ( { address = \"fd00:2::11\"; port = 8080; }, { address = \"fd00:2::12\"; port = 8080; } ); }" 8080
+	has "$(client udp_same 20 $VIP 53 | tally)" '^rs[12]:20$'
+	is "$(fetch client 4 "http://[$VIP6]/" --max-time 2 | tally)" "rs1:2 rs2:2"
+	signal nfvsd CONT
+	await 5 listed_are "UDP .* 10.1.0.2:.* 10.1.0.100:53 +10.2.0.1[12]:53" 1
+	await 5 listed_are "TCP .*fd00:2::1[12].:8080" 4
+}
+
+# An answer came though no client asked, or the other way round: no end hears of the other's death.
+@test "a full queue: what does not begin a connection waits or is dropped, and nobody is reset" {
+	local port
+
+	crowded "$(web '' 1 1), $(fixed "protocol = \"tcp\"; address = \"$VIP\"; port = 7000;" 7000 1)"
+	signal nfvsd CONT
+	talk a $VIP 7000
+	carried a
+	signal nfvsd STOP
+	port=$(on client ss -Htn dst $VIP dport = 7000 | awk '{ sub(/.*:/, "", $4); print $4 }')
+	# Conntrack makes nothing of it, and of one it does not know.
+	spawn b client timeout 20 tcpdump -B 32768 -nli eth0 "tcp[tcpflags] & tcp-rst != 0"
+	await 10 grep -q listening "$LAB_DIR/b.log"
+	on client python3 -c "from scapy.all import IP, TCP, send
+for i in range(100):
+    send([IP(dst='$VIP') / TCP(sport=$port, dport=7000, flags='A', seq=5, ack=5),
+          IP(dst='$VIP') / TCP(sport=9, dport=7000, flags='A', seq=5, ack=5)], verbose=0)"
+	heard a "and goes on"
+	signal nfvsd CONT
+	heard a "and on"
+	stop b || true
+	is "$(grep -c "$VIP.7000 > 10.1.0.2.$port" "$LAB_DIR/b.log")" 0
+}
+
+@test "a full queue: a persistent client waits for the daemon, which knows its server" {
+	crowded "$(web 'persistent = 300;' 1 1 1)"
+	on client curl -sS --max-time 1 http://$VIP/ && return 1
+	signal nfvsd CONT
+	await 5 on client curl -sS --max-time 1 http://$VIP/
+	is "$(status_of .datapath.fallback)" 0
+}
+
+@test "a full queue: what the daemon itself forwards is dropped, beside what goes on" {
+	crowded "$(web '' 1 1), { protocol = \"tcp\"; address = \"$VIP\"; port = 81; datapath = \"packet\";
+		servers = ( { address = \"10.2.0.11\"; port = 8080; } ); }"
+	on client python3 -c "from scapy.all import IP, TCP, send
+send([IP(src='10.1.0.3', dst='$VIP') / TCP(sport=port, dport=81, flags='S')
+      for port in range(20000, 20400)], verbose=0)"
+	on client curl -sS --max-time 1 http://$VIP:81/ && return 1
+	(($(dropped) > 0))
+	is "$(fetch client 4 http://$VIP/ --max-time 2 | tally)" "rs1:2 rs2:2"
+	signal nfvsd CONT
+	await 5 on client curl -sS --max-time 1 http://$VIP:81/
+}
+
 # --- time ---
 
 @test "a connection that only the kernel sees is not idle" {

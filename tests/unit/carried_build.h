@@ -22,6 +22,7 @@
 static struct lab lab;
 static struct service *svc;
 static struct dest *a;
+static bool chosen; /* its copies say so */
 
 static inline void setup(void)
 {
@@ -69,7 +70,7 @@ static inline void copy(const struct build *b, size_t len)
 {
 	static uint8_t bytes[BUILD_MAX];
 	size_t whole = build_packet(bytes, b);
-	struct pkt pkt = {.len = (uint32_t)(len ? len : whole), .gso = true};
+	struct pkt pkt = {.len = (uint32_t)(len ? len : whole), .gso = true, .chosen = chosen};
 
 	pkt.data = malloc(pkt.len);
 	memcpy(pkt.data, bytes, pkt.len);

@@ -228,6 +228,31 @@ Test(carried, copies_of_what_is_unknown_begin_nothing)
 		cr_assert_eq(lab_reason(&lab, (enum reason)i), 0, "nor do they count");
 }
 
+/* Of what the rules chose a server for, the kernel is to be asked: also where the first packet came
+ * here meanwhile. */
+Test(carried, what_the_rules_chose_is_noted)
+{
+	const struct build datagram = {.protocol = IPPROTO_UDP, FROM_TO(CLIENT, 4000, VIP, 53)};
+	struct flow flow;
+
+	chosen = true;
+	seen(PKT_IN, PKT_SYN); /* nobody wants to know */
+	lab.d.newcomers = newcomers_new();
+	seen(PKT_IN, PKT_SYN);
+	copy(&datagram, 0);
+	in(PKT_SYN);
+	seen(PKT_IN, PKT_SYN);
+	chosen = false;
+	seen(PKT_IN, PKT_SYN);
+	for (int i = 0; i < 3; i++) {
+		cr_assert(newcomers_take(lab.d.newcomers, &flow));
+		cr_assert_eq(flow.protocol, i == 1 ? IPPROTO_UDP : IPPROTO_TCP);
+		cr_assert_eq(ntohs(flow.dport), i == 1 ? 53 : 80);
+	}
+	cr_assert_not(newcomers_take(lab.d.newcomers, &flow));
+	newcomers_free(lab.d.newcomers);
+}
+
 /* The numbers that a RST needs come from the copies, too. */
 Test(carried, copies_say_where_both_ends_are)
 {

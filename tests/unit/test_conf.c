@@ -94,7 +94,8 @@ static const struct {
 
 	/* director */
 	{"director = { workers = 36;\nfirst_queue = 65500; };",
-	 "t:2: first_queue: the queues up to first_queue + workers, 65536, do not exist: the last "
+	 "t:2: first_queue: the queues up to first_queue + 2 * workers, 65572, do not exist: the "
+	 "last "
 	 "is 65535"},
 	{"director = { mark_mask =\n0x7fff0000; };",
 	 "t:1: mark_mask: 0x7fff0000 is not the highest bits without a gap"},
@@ -452,8 +453,8 @@ Test(conf, what_is_right_is_accepted)
 		"  \n\n",
 		"# nothing\n// at \"all\n/* here \" */",
 		"director = { };\nservices = ( );",
-		"director : { workers : 1, first_queue = 65534 }",
-		"director = { workers = 35; first_queue = 65500; table = \"_a-b.C9\"; };",
+		"director : { workers : 1, first_queue = 65533 }",
+		"director = { workers = 17; first_queue = 65500; table = \"_a-b.C9\"; };",
 		"director = { workers = 256; queue_length = 64; datapath = \"flow\"; };",
 		"director = { mark_mask = 0xc0000000; }; services = ( { fwmark = 0x3fffffff; } );",
 		"director = { mark_mask = 4294967295; };",

@@ -73,7 +73,7 @@ static bool restore(const struct remnant *remnant)
 	bool restored;
 
 	rcu_read_lock();
-	restored = conn_restore(&lab.d, remnant);
+	restored = conn_restore(&lab.d, remnant) != RESTORED_NOT;
 	rcu_read_unlock();
 	return restored;
 }
@@ -86,6 +86,12 @@ static struct conn *conn(uint16_t cport)
 static uint64_t left(const struct conn *conn)
 {
 	return atomic_load(&conn->expires) - lab.d.now;
+}
+
+static void count(const struct conn *conn, void *data)
+{
+	(void)conn;
+	++*(unsigned int *)data;
 }
 
 Test(restore, a_connection_by_the_number_of_its_server)
@@ -410,4 +416,43 @@ Test(restore, no_limit_refuses_it)
 	}
 	lab_send(&lab, PKT_IN, &packet);
 	cr_assert(conn(5000), "one of two again");
+}
+
+/* The rules began it while the daemon was there: as if that had scheduled it. */
+Test(restore, what_began_meanwhile_counts)
+{
+	struct remnant one = remnant(4000, A, 8080), two = remnant(4001, A, 8080);
+
+	serve(web(), 8080);
+	cr_assert(restore(&one));
+	cr_assert_eq(atomic_load(&svc->traffic.conns), 0, "it may have counted before");
+	two.began = true;
+	cr_assert(restore(&two));
+	cr_assert(restore(&two));
+	cr_assert_eq(atomic_load(&svc->traffic.conns), 1);
+	cr_assert_eq(atomic_load(&a->traffic.conns), 1);
+	cr_assert_eq(dest_active(a), 2);
+}
+
+/* Its first packet waited in a queue while the second went by another server. */
+Test(restore, the_kernel_is_right)
+{
+	struct build packet = {
+		.protocol = IPPROTO_TCP, FROM_TO(CLIENT, 4000, VIP, 80), .flags = PKT_SYN};
+	struct remnant one = remnant(4000, A, 8080);
+	unsigned int forgotten = 0;
+
+	serve(web(), 8080);
+	lab_send(&lab, PKT_IN, &packet);
+	if (conn(4000)->dest == a) {
+		one = remnant(4000, B, 8080);
+		one.dest = b;
+	}
+	one.began = true;
+	cr_assert(restore(&one));
+	cr_assert(addr_equal(&conn(4000)->dest->addr, &one.server));
+	cr_assert_eq(atomic_load(&conn(4000)->state), TCP_ESTAB);
+	cr_assert_eq(dest_total(a) + dest_total(b), 1);
+	conns_forget(lab.d.conns, count, &forgotten);
+	cr_assert_eq(forgotten, 0, "what it has there is the other one");
 }
