@@ -433,10 +433,14 @@ void carrier_tick(struct carrier *carrier, uint64_t now)
 	conns_forget(carrier->direct.conns, forget, carrier);
 	take_newcomers(carrier, now);
 	ingress_flush(carrier->ingress);
+	atomic_store_explicit(&carrier->direct.settings->conntrack_full,
+			      room_conntrack_full(&carrier->room, carrier->used, now),
+			      memory_order_relaxed);
 	if (now < carrier->next_count)
 		return;
 	carrier->next_count = now + COUNT_MS;
 	carrier_count(carrier);
-	room_watch(&carrier->room, carrier->direct.services,
-		   ingress_servers(carrier->ingress) ? carrier->conf->flows_max : 0, carrier->used);
+	if (ingress_servers(carrier->ingress))
+		room_watch_flows(&carrier->room, carrier->direct.services,
+				 carrier->conf->flows_max);
 }

@@ -149,6 +149,9 @@ static struct conn *conn_begin(struct direct *d, struct pkt *pkt, const struct f
 	case SCHEDULED_NO_LOCAL:
 		*verdict = verdict_refuse(d, pkt, REASON_NO_LOCAL);
 		break;
+	case SCHEDULED_NO_ROOM:
+		*verdict = verdict_refuse(d, pkt, REASON_CONNTRACK_FULL);
+		break;
 	case SCHEDULED_NO_MEMORY:
 		*verdict = verdict_drop(d, REASON_NO_MEMORY);
 		break;

@@ -183,6 +183,8 @@ static enum scheduled choose(struct direct *d, struct service *svc, const struct
 static enum scheduled unscheduled(int err)
 {
 	switch (err) {
+	case -ENFILE:
+		return SCHEDULED_NO_ROOM;
 	case -EADDRNOTAVAIL:
 		return SCHEDULED_NO_LOCAL;
 	case -EUSERS:
@@ -191,6 +193,14 @@ static enum scheduled unscheduled(int err)
 		return SCHEDULED_SERVER_FULL;
 	}
 	return SCHEDULED_NO_MEMORY;
+}
+
+/* Would the kernel drop the packet for want of room, without a word to its sender? */
+static bool no_room(const struct direct *d, const struct dest *dest)
+{
+	return atomic_load_explicit(&d->settings->conntrack_full, memory_order_relaxed) &&
+	       dest_carried(dest) &&
+	       atomic_load_explicit(&dest->forward, memory_order_relaxed)->tracked;
 }
 
 /* *@again: another worker took the server's last place meanwhile; somebody else may have one. */
@@ -213,8 +223,10 @@ static enum scheduled schedule_once(struct direct *d, struct service *svc, const
 	}
 	if (result != SCHEDULED)
 		return result;
-	err = conn_add(d->conns, flow, choice.dest, choice.dport, svc->key.fwmark, flags,
-		       choice.template, d->now, out);
+	err = no_room(d, choice.dest)
+		      ? -ENFILE
+		      : conn_add(d->conns, flow, choice.dest, choice.dport, svc->key.fwmark, flags,
+				 choice.template, d->now, out);
 	if (err) {
 		*again = err == -ENOSPC && (choice.made || !choice.template);
 		if (choice.made)

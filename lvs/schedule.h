@@ -14,6 +14,7 @@ enum scheduled {
 	SCHEDULED_SERVER_FULL,	/* the server that the client belongs to has */
 	SCHEDULED_NO_KEY,	/* the service's persistence engine finds no client in the packet */
 	SCHEDULED_NO_LOCAL,	/* all local endpoints towards the server are in use (FULLNAT) */
+	SCHEDULED_NO_ROOM,	/* conntrack is full, and was to carry it */
 	SCHEDULED_NO_MEMORY
 };
 

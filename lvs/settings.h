@@ -48,6 +48,8 @@ struct settings {
 	_Atomic uint32_t port_min, port_max;
 	/* Likewise: the rules in the kernel are such that it can carry connections. */
 	_Atomic uint32_t carries;
+	/* Likewise: conntrack has no room for connections that it would carry. */
+	_Atomic uint32_t conntrack_full;
 	/* Set by workers: some server's dest->near is new. */
 	_Atomic uint32_t near;
 };

@@ -23,14 +23,15 @@ enum reason {
 	REASON_NO_MEMORY,    /* no room for a connection */
 	REASON_NO_KEY,	     /* its service's persistence engine finds no client in it */
 	REASON_NO_LOCAL, /* no local address and port is left for a FULLNAT connection: refused */
-	REASON_NO_ROUTE, /* this machine has no way to the real server */
-	REASON_TTL,	 /* its time to live ended here: the sender is told */
-	REASON_TOO_BIG,	 /* larger than the way to the server allows: the sender is told */
-	REASON_TUNNEL_ERROR, /* an ICMP error from inside a tunnel: told to the client */
-	REASON_OUTBOX,	     /* no room to send it */
-	REASON_DROP_PACKET,  /* a new connection too many: the drop_packet defence */
-	REASON_NO_CLIENT,    /* a server's, of no connection: the server is told (nat_icmp_send) */
-	REASON_KILLED, /* of a connection that nfvsadm kill or drain ended: answered by a RST */
+	REASON_CONNTRACK_FULL, /* nor room in conntrack, which was to carry it: refused */
+	REASON_NO_ROUTE,       /* this machine has no way to the real server */
+	REASON_TTL,	       /* its time to live ended here: the sender is told */
+	REASON_TOO_BIG,	       /* larger than the way to the server allows: the sender is told */
+	REASON_TUNNEL_ERROR,   /* an ICMP error from inside a tunnel: told to the client */
+	REASON_OUTBOX,	       /* no room to send it */
+	REASON_DROP_PACKET,    /* a new connection too many: the drop_packet defence */
+	REASON_NO_CLIENT, /* a server's, of no connection: the server is told (nat_icmp_send) */
+	REASON_KILLED,	  /* of a connection that nfvsadm kill or drain ended: answered by a RST */
 	/* passed on unchanged */
 	REASON_NO_SERVICE, /* no service has this address, port or mark */
 	REASON_NO_CONN,	   /* of a service, but of no connection, and not one that starts one */

@@ -307,6 +307,30 @@ queued_more() {
 	is "$(grep -c 'conntrack has' "$LAB_DIR/nfvsd.log")" 1
 }
 
+@test "conntrack full: what is new is refused and counted, what is there goes on" {
+	local knob=/proc/sys/net/netfilter/nf_conntrack_max most done=0
+
+	[[ ${NFVS_VM_GUEST:-} ]] || skip "nf_conntrack_max is the whole machine's: tried in the vm only"
+	director "$(fixed "protocol = \"tcp\"; address = \"$VIP\"; port = 7000;" 7000 1)"
+	service -t $VIP:80 rr 8080 1
+	talk a $VIP 7000
+	carried a
+	most=$(<$knob)
+	echo 100 >$knob
+	while ((done < 150)) && fetch client 1 http://$VIP/ >/dev/null 2>"$LAB_DIR/refused"; do
+		((++done))
+	done
+	# At once, and not by the kernel's silence.
+	has "$(<"$LAB_DIR/refused")" 'Connection refused|Failed to connect to .* after [0-9]{1,3} ms'
+	((done > 50 && done < 100))
+	(($(status_of .drops.conntrack_full) >= 1))
+	carried a
+	has "$(<"$LAB_DIR/nfvsd.log")" 'conntrack is full: new connections'
+	echo "$most" >$knob
+	await 5 fetch client 1 http://$VIP/ >/dev/null
+	is "$(grep -c 'conntrack is full' "$LAB_DIR/nfvsd.log")" 1
+}
+
 @test "conntrack's size by the configuration, and put back" {
 	local knob=/proc/sys/net/netfilter/nf_conntrack_max before
 
