@@ -148,10 +148,15 @@ static int find_dest(const struct drains *drains, const struct filter *which, st
 static int set_weight(struct drains *drains, struct dest *dest, int32_t weight, struct error *err)
 {
 	struct dest_spec spec;
+	int ret;
 
 	dest_get(dest, &spec);
 	spec.weight = weight;
-	return director_dest_edit(drains->director, &dest->vs, &spec, err);
+	ret = director_dest_edit(drains->director, &dest->vs, &spec, err);
+	/* The rules have weights, too; if they cannot follow now, they do with the next change. */
+	if (!ret)
+		(void)director_commit(drains->director, NULL);
+	return ret;
 }
 
 static struct drain *drain_new(struct drains *drains, struct dest *dest, struct error *err)
