@@ -32,6 +32,7 @@ struct director_conf {
 	bool rules_managed;  /* rules = "managed", else "external" */
 	bool system_managed; /* system = "manage", else "check" */
 	enum datapath datapath;
+	enum schedule schedule;
 	uint32_t mark_mask; /* contiguous high bits of the packet mark */
 	uint32_t settings[SETTING_MAX];
 	struct local_addresses locals; /* what FULLNAT sends from; may be empty */

@@ -19,6 +19,10 @@ static const struct key_word rules_words[] = {{"managed", true}, {"external", fa
 static const struct key_word system_words[] = {{"manage", true}, {"check", false}, {NULL, 0}};
 static const struct key_word datapath_words[] = {
 	{"auto", DATAPATH_AUTO}, {"packet", DATAPATH_PACKET}, {"flow", DATAPATH_FLOW}, {NULL, 0}};
+static const struct key_word schedule_words[] = {{"auto", SCHEDULE_AUTO},
+						 {"daemon", SCHEDULE_DAEMON},
+						 {"kernel", SCHEDULE_KERNEL},
+						 {NULL, 0}};
 static const struct key_word family_words[] = {{"ipv4", AF_INET}, {"ipv6", AF_INET6}, {NULL, 0}};
 static const struct key_word protocol_words[] = {
 	{"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}, {"sctp", IPPROTO_SCTP}, {NULL, 0}};
@@ -33,8 +37,9 @@ static const struct key_word checksum_words[] = {
 
 const struct key keys[] = {
 	{GROUP_FILE, "director", KEY_GROUP, AT(file_values, director),
-	 .about = "The daemon itself. A change of its keys needs a restart, but for datapath and "
-		  "those from cache_bypass on, which IPVS has in /proc/sys/net/ipv4/vs; "
+	 .about = "The daemon itself. A change of its keys needs a restart, but for datapath, "
+		  "schedule and those from cache_bypass on, which IPVS has in "
+		  "/proc/sys/net/ipv4/vs; "
 		  "nfvsadm set changes these at run time."},
 	{GROUP_FILE, "timeouts", KEY_GROUP, AT(file_values, timeouts),
 	 .about = "How long a silent connection is remembered, by its state."},
@@ -80,6 +85,14 @@ const struct key keys[] = {
 		 "the services for which it is possible, as nfvsadm status tells: TCP and UDP, "
 		 "all servers with the method nat, or all with dr; no one-packet services, and "
 		 "with nat no FTP. See datapath of a service."},
+	{GROUP_DIRECTOR, "schedule", KEY_WORD, .initial = "daemon", .words = schedule_words,
+	 AT(director_conf, schedule),
+	 .about =
+		 "Who chooses the server of a new connection. daemon: nfvsd. kernel: the rules "
+		 "themselves, in turns; nfvsd gets copies only. auto: the kernel, for the services "
+		 "for which that is possible, as nfvsadm status tells: datapath flow with nat "
+		 "servers, scheduler rr or wrr of at most 256 turns, and nothing that only nfvsd "
+		 "can know: no persistence, no limit, upper or backup, no slow_start with wrr."},
 	{GROUP_DIRECTOR, "system", KEY_WORD, .initial = "manage", .words = system_words,
 	 AT(director_conf, system_managed),
 	 .about = "manage: nfvsd sets the sysctls that the services need (forwarding of IPv4 and "
@@ -318,6 +331,10 @@ const struct key keys[] = {
 	{GROUP_SERVICE, "datapath", KEY_WORD, .unset = "default: that of the director",
 	 .words = datapath_words, AT(service_values, datapath),
 	 .about = "The same for this service alone. With flow, what makes that impossible is an "
+		  "error."},
+	{GROUP_SERVICE, "schedule", KEY_WORD, .unset = "default: that of the director",
+	 .words = schedule_words, AT(service_values, schedule),
+	 .about = "The same for this service alone. With kernel, what makes that impossible is an "
 		  "error."},
 	{GROUP_SERVICE, "limit", KEY_NUMBER, .initial = "0", .max = INT32_MAX,
 	 AT(service_values, limit),

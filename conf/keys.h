@@ -79,7 +79,7 @@ struct tunnel_values {
 struct service_values {
 	char name[SERVICE_NAME_MAX];
 	char scheduler[SCHEDULER_NAME_MAX], scheduler_flags[64];
-	uint32_t fwmark, port, persistent, method, limit, slow_start, datapath;
+	uint32_t fwmark, port, persistent, method, limit, slow_start, datapath, schedule;
 	uint8_t family, protocol;
 	bool one_packet;
 	struct address address;

@@ -6,7 +6,7 @@
  * too. Called by conf.c; any thread.
  */
 #include "conf/model.h"
-#include "conf/datapath.h"
+#include "conf/carrying.h"
 #include "conf/duplicate.h"
 #include "conf/group.h"
 #include "conf/scheduling.h"
@@ -424,21 +424,6 @@ static int servers_read(struct draft *draft)
 	return ret ? ret : servers_duplicate(draft);
 }
 
-static int datapath_judge(const struct draft *draft)
-{
-	const struct service_spec *spec = &draft->out->spec;
-	struct datapath_case which = datapath_case(spec, draft->director->datapath);
-	const char *why;
-
-	for (size_t i = 0; i < draft->out->servers_len; i++)
-		which.methods |= 1u << draft->out->servers[i].method;
-	which.managed = draft->director->rules_managed;
-	why = which.wanted == DATAPATH_FLOW ? datapath_obstacle(&which) : NULL;
-	if (!why)
-		return 0;
-	return reader_fault(draft->reader, draft->at, "datapath: not flow, because %s", why);
-}
-
 int model_read(const struct reader *reader, const struct director_conf *director,
 	       const config_setting_t *at, struct service_conf *out)
 {
@@ -452,6 +437,7 @@ int model_read(const struct reader *reader, const struct director_conf *director
 	out->spec.limit = draft.values.limit;
 	out->spec.slow_start = draft.values.slow_start;
 	out->spec.datapath = draft.values.datapath;
+	out->spec.schedule = draft.values.schedule;
 	out->spec.says = SAYS_LIMIT | SAYS_SLOW_START;
 	ret = draft.values.fwmark ? key_by_mark(&draft) : key_by_address(&draft);
 	if (!ret)
@@ -472,7 +458,7 @@ int model_read(const struct reader *reader, const struct director_conf *director
 	if (!ret)
 		ret = service_tunnel_unused(&draft);
 	if (!ret)
-		ret = datapath_judge(&draft);
+		ret = carrying_judge(reader, director, at, out);
 	return ret ? ret : service_tunnel_judge(&draft);
 }
 

@@ -173,6 +173,8 @@ static void print_decision(const json_t *found, const json_t *conn)
 		       text(template, "source"), (int64_t)number(template, "expires"));
 	else if (!strcmp(decision, "scheduler"))
 		printf("it goes to %s: the scheduler's choice now\n", end);
+	else if (!strcmp(decision, "turns"))
+		puts("the rules choose the server whose turn it is (schedule: kernel)");
 	else if (!strcmp(decision, "bypassed"))
 		puts("no server is usable: it goes on to where the client sent it (cache_bypass), "
 		     "unless that is this machine");

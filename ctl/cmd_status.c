@@ -82,6 +82,27 @@ static void print_datapath(const json_t *datapath)
 		       (int64_t)number(datapath, "flows_max"));
 }
 
+/* Who chooses servers; nothing where nobody asked the kernel to. */
+static void print_schedule(const json_t *schedule)
+{
+	const json_t *daemon = json_object_get(schedule, "daemon");
+	const json_t *service;
+	size_t i;
+
+	if (!number(schedule, "kernel") && !json_array_size(daemon))
+		return;
+	printf("schedule     kernel: %" PRId64 " services, connections so far: %" PRId64 "\n",
+	       (int64_t)number(schedule, "kernel"), (int64_t)number(schedule, "connections"));
+	json_array_foreach ((json_t *)daemon, i, service) {
+		if (i == PACKET_SHOWN) {
+			puts("             ...");
+			break;
+		}
+		printf("             nfvsd: %s, because %s\n", text(service, "service"),
+		       text(service, "because"));
+	}
+}
+
 static void print_head(const json_t *status)
 {
 	const json_t *kernel = json_object_get(status, "kernel");
@@ -98,6 +119,7 @@ static void print_head(const json_t *status)
 	fputs("; missing:", stdout);
 	print_found(kernel, false);
 	print_datapath(json_object_get(status, "datapath"));
+	print_schedule(json_object_get(status, "schedule"));
 	printf("schedulers   %s\n", text(status, "schedulers"));
 	printf("rules        %s, table %s\n", text(status, "rules"), text(status, "table"));
 	printf("settings     %s\n",

@@ -13,6 +13,7 @@
 #include "daemon/numbers.h"
 #include "daemon/remnants.h"
 #include "daemon/room.h"
+#include "daemon/turns.h"
 #include "lib/array.h"
 #include "lib/log.h"
 #include "lvs/forward.h"
@@ -21,10 +22,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define COUNT_MS  1000u
-#define LATER_MS  10000u /* when the kernel does not answer */
-#define DUMP_MS	  5000u	 /* at least, between two readings of all that conntrack has */
-#define NEWCOMERS 1000u	 /* a turn: each is asked for */
+#define COUNT_MS 1000u
+#define LATER_MS 10000u /* when the kernel does not answer */
+#define DUMP_MS	 5000u	/* at least, between two readings of all that conntrack has */
 
 struct carrier {
 	const struct director_conf *conf;
@@ -41,9 +41,9 @@ struct carrier {
 	struct rules_carried *carried;
 	size_t carried_len, carried_max;
 	uint64_t next_count, restored;
-	struct newcomers *newcomers;
-	uint64_t fallbacks, next_dump;
-	bool missed; /* one of the newcomers was */
+	struct newcomers newcomers;
+	uint64_t next_dump;
+	struct turns *turns;
 };
 
 void carrier_drop(struct carrier *carrier, const struct conn *conn)
@@ -120,8 +120,9 @@ struct carrier *carrier_new(const struct director_conf *conf, const struct rules
 	carrier->carries = caps->carries && conf->rules_managed;
 	carrier->numbers = numbers_new(conf->mark_mask);
 	carrier->ingress = ingress_new(conf, caps->learns && conf->rules_managed);
-	carrier->newcomers = newcomers_new();
-	if (!carrier->numbers || !carrier->ingress || !carrier->newcomers) {
+	carrier->direct.newcomers = &carrier->newcomers;
+	carrier->turns = turns_new(conf->schedule);
+	if (!carrier->numbers || !carrier->ingress || !carrier->turns) {
 		carrier_free(carrier);
 		return NULL;
 	}
@@ -142,15 +143,16 @@ void carrier_free(struct carrier *carrier)
 	ingress_free(carrier->ingress);
 	pthread_mutex_destroy(&carrier->lock);
 	numbers_free(carrier->numbers);
-	newcomers_free(carrier->newcomers);
+	turns_free(carrier->turns);
 	free(carrier->services);
 	free(carrier->carried);
 	free(carrier);
 }
 
-void carrier_want(struct carrier *carrier, enum datapath wanted)
+void carrier_want(struct carrier *carrier, enum datapath wanted, enum schedule schedule)
 {
 	carrier->wanted = wanted;
+	turns_want(carrier->turns, schedule);
 }
 
 void carrier_forgo(struct carrier *carrier)
@@ -164,14 +166,9 @@ uint64_t carrier_restored(const struct carrier *carrier)
 	return carrier->restored;
 }
 
-uint64_t carrier_fallbacks(const struct carrier *carrier)
+struct newcomers *carrier_newcomers(struct carrier *carrier)
 {
-	return carrier->fallbacks;
-}
-
-struct newcomers *carrier_newcomers(const struct carrier *carrier)
-{
-	return carrier->newcomers;
+	return &carrier->newcomers;
 }
 
 static struct datapath_case case_of(const struct carrier *carrier, const struct service *svc,
@@ -200,6 +197,22 @@ const char *carrier_refusal(const struct carrier *carrier, const struct service 
 	if (server)
 		which.methods |= 1u << server->method;
 	return which.wanted == DATAPATH_FLOW ? datapath_obstacle(&which) : NULL;
+}
+
+const char *carrier_unscheduled(const struct carrier *carrier, const struct service *svc,
+				const struct service_spec *spec, const struct dest_spec *server,
+				char buf[SCHEDULE_WHY_MAX])
+{
+	struct service_spec now;
+	struct datapath_case which;
+
+	service_get(svc, &now);
+	if (!spec)
+		spec = &now;
+	which = case_of(carrier, svc, spec);
+	if (server)
+		which.methods |= 1u << server->method;
+	return turns_refusal(carrier->turns, svc, spec, server, &which, buf);
 }
 
 static void carry(struct dest *dest, uint32_t mark)
@@ -249,6 +262,7 @@ static void plan_service(struct carrier *carrier, struct service *svc)
 	svc->learned = !svc->packet_reason && datapath_learned(&which);
 	svc->carried = !svc->packet_reason && !svc->learned;
 	carrier->used |= svc->carried && which.methods;
+	turns_judge(carrier->turns, svc);
 	if (svc->carried)
 		return;
 	/* Their numbers they keep: the kernel has connections with them, and they may be back. */
@@ -293,10 +307,11 @@ static int list_service(struct carrier *carrier, const struct service *svc)
 			.service = &svc->key,
 			.weight =
 				(uint32_t)atomic_load_explicit(&dest->weight, memory_order_relaxed),
+			.in_turns = svc->in_turns,
 			.label = numbers_label(carrier->numbers, dest->number),
 		};
 	}
-	return 0;
+	return turns_list(carrier->turns, svc, carrier->numbers);
 }
 
 /* A removed server keeps its number, which the kernel's connections have, but gets none while the
@@ -308,7 +323,7 @@ static void note(struct dest *dest, void *data)
 		carry(dest, 0);
 }
 
-int carrier_plan(struct carrier *carrier, const struct rules_carried **out, size_t *len)
+int carrier_plan(struct carrier *carrier, struct rules_input *input)
 {
 	const struct services *services = carrier->direct.services;
 	int ret;
@@ -318,6 +333,7 @@ int carrier_plan(struct carrier *carrier, const struct rules_carried **out, size
 	if (ingress_possible(carrier->ingress))
 		ingress_begin(carrier->ingress);
 	carrier->carried_len = 0;
+	turns_begin(carrier->turns);
 	rcu_read_lock();
 	carrier->services_len = 0;
 	ret = services_each(services, collect_service, carrier);
@@ -328,8 +344,9 @@ int carrier_plan(struct carrier *carrier, const struct rules_carried **out, size
 	for (size_t i = 0; !ret && i < carrier->services_len; i++)
 		ret = list_service(carrier, carrier->services[i]);
 	rcu_read_unlock();
-	*out = carrier->carried;
-	*len = carrier->carried_len;
+	input->carried = carrier->carried;
+	input->carried_len = carrier->carried_len;
+	input->turns = turns_listed(carrier->turns, &input->turns_len);
 	return ret;
 }
 
@@ -406,32 +423,23 @@ bool carrier_stale(struct carrier *carrier)
 	return ingress_stale(carrier->ingress);
 }
 
-/* What began without the daemon while it was there comes into the table. */
-static void take_newcomers(struct carrier *carrier, uint64_t now)
+/* What began without the daemon while it was there, and was missed, comes into the table. */
+static void take_missed(struct carrier *carrier, uint64_t now)
 {
-	struct flow flow;
-
-	if (!carrier->settled || !carrier->conntrack)
+	if (!carrier->settled || !carrier->conntrack || now < carrier->next_dump ||
+	    !atomic_exchange_explicit(&carrier->newcomers.missed, false, memory_order_relaxed))
 		return;
 	carrier->direct.now = now;
+	carrier->next_dump = now + DUMP_MS;
 	pthread_mutex_lock(&carrier->lock);
-	for (unsigned int n = 0; n < NEWCOMERS && newcomers_take(carrier->newcomers, &flow); n++)
-		carrier->fallbacks += remnants_take_one(carrier->conntrack, &carrier->direct,
-							carrier->numbers, &flow);
-	carrier->missed |= newcomers_missed(carrier->newcomers);
-	if (carrier->missed && now >= carrier->next_dump) {
-		carrier->missed = false;
-		carrier->next_dump = now + DUMP_MS;
-		carrier->fallbacks +=
-			remnants_take(carrier->conntrack, &carrier->direct, carrier->numbers, true);
-	}
+	(void)remnants_take(carrier->conntrack, &carrier->direct, carrier->numbers, true);
 	pthread_mutex_unlock(&carrier->lock);
 }
 
 void carrier_tick(struct carrier *carrier, uint64_t now)
 {
 	conns_forget(carrier->direct.conns, forget, carrier);
-	take_newcomers(carrier, now);
+	take_missed(carrier, now);
 	ingress_flush(carrier->ingress);
 	atomic_store_explicit(&carrier->direct.settings->conntrack_full,
 			      room_conntrack_full(&carrier->room, carrier->used, now),

@@ -24,18 +24,24 @@ void carrier_free(struct carrier *carrier);
 const char *carrier_refusal(const struct carrier *carrier, const struct service *svc,
 			    const struct service_spec *spec, const struct dest_spec *server);
 
-/* From now on the director asks for this datapath. */
-void carrier_want(struct carrier *carrier, enum datapath wanted);
+/* Likewise, of a service that must have schedule kernel. @server: one that it has, or does not. To
+ * @buf, or static. */
+const char *carrier_unscheduled(const struct carrier *carrier, const struct service *svc,
+				const struct service_spec *spec, const struct dest_spec *server,
+				char buf[SCHEDULE_WHY_MAX]);
+
+/* From now on the director asks for these. */
+void carrier_want(struct carrier *carrier, enum datapath wanted, enum schedule schedule);
 
 /* Copies of what the kernel carries cannot be had, so it is not to carry. Before the first plan. */
 void carrier_forgo(struct carrier *carrier);
 
 /*
  * Decides for each service who carries its packets, and gives servers their numbers. What is not
- * carried any more, the daemon carries from here on. Before the rules are made; *@out and *@len are
- * for them, and the carrier's until the next call. -ENOMEM.
+ * carried any more, the daemon carries from here on. Before the rules are made; sets what is
+ * for them, carried and turns, which are the carrier's until the next call. -ENOMEM.
  */
-int carrier_plan(struct carrier *carrier, const struct rules_carried **out, size_t *len);
+int carrier_plan(struct carrier *carrier, struct rules_input *input);
 
 /* Does any service have connections that the kernel carries, or did one since the start? Without,
  * the rules do not speak of conntrack, which would make it track everything. */
@@ -67,10 +73,7 @@ bool carrier_usage(const struct carrier *carrier, uint64_t *count, uint64_t *max
 /* How many connections were taken over from an earlier daemon. */
 uint64_t carrier_restored(const struct carrier *carrier);
 
-/* How many the rules' own schedule began while this daemon was there, because a queue was full. */
-uint64_t carrier_fallbacks(const struct carrier *carrier);
-
-/* Where the observer notes what began so; the carrier's. */
-struct newcomers *carrier_newcomers(const struct carrier *carrier);
+/* How many the rules' own schedule began while this daemon was there; the carrier's. */
+struct newcomers *carrier_newcomers(struct carrier *carrier);
 
 #endif

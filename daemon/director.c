@@ -156,7 +156,7 @@ int director_load(struct director *director, struct conf *conf, struct error *er
 		return ret;
 	deciding_load(director->deciding, director->file ? &director->file->director : NULL,
 		      &conf->director);
-	carrier_want(director->carrier, conf->director.datapath);
+	carrier_want(director->carrier, conf->director.datapath, conf->director.schedule);
 	director->stale = true; /* cache_bypass needs forwarding */
 	conf_free(director->file);
 	director->file = conf;
@@ -279,8 +279,10 @@ int director_service_edit(struct director *director, const struct service_spec *
 	merged.matches = svc->matches;
 	merged.matches_len = svc->matches_len;
 	merged.datapath = svc->datapath;
+	merged.schedule = svc->schedule;
 	service_complete(svc, &merged);
-	return director_service_set(director, &merged, err);
+	ret = edit_possible(director, svc, &merged, err);
+	return ret ? ret : director_service_set(director, &merged, err);
 }
 
 int director_service_del(struct director *director, const struct service_key *key,

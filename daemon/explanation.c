@@ -153,6 +153,11 @@ static void put_fate(json_t *json, const struct explanation *found, const struct
 {
 	const struct conn *conn = fate == &found->fate ? found->conn : NULL;
 
+	/* Whose turn it is the kernel alone knows. */
+	if (fate->outcome == OUTCOME_SCHEDULED && found->svc->in_turns) {
+		json_object_set_new(json, "decision", json_string("turns"));
+		return;
+	}
 	json_object_set_new(json, "decision", json_string(decisions[fate->outcome]));
 	if (fate->template)
 		json_object_set_new(json, "template", conn_json(fate->template));

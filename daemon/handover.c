@@ -36,9 +36,10 @@ static json_t *server_json(const struct dest_spec *spec, bool from_file)
 /* Without servers. */
 static json_t *service_json(const struct service_spec *spec, bool from_file)
 {
-	return json_pack("{s:o, s:s, s:I, s:I, s:b, s:[]}", "service", service_to_json(spec),
-			 "engine", spec->engine, "datapath", (json_int_t)spec->datapath, "says",
-			 (json_int_t)spec->says, "file", (int)from_file, "servers");
+	return json_pack("{s:o, s:s, s:I, s:I, s:I, s:b, s:[]}", "service", service_to_json(spec),
+			 "engine", spec->engine, "datapath", (json_int_t)spec->datapath, "schedule",
+			 (json_int_t)spec->schedule, "says", (json_int_t)spec->says, "file",
+			 (int)from_file, "servers");
 }
 
 struct running {
@@ -209,7 +210,7 @@ static int server_read(const json_t *json, struct dest_spec *out, bool *from_fil
 static int service_read(const json_t *json, struct service_spec *out, bool *from_file,
 			struct error *err)
 {
-	uint32_t datapath = DATAPATH_UNSET, said = 0;
+	uint32_t datapath = DATAPATH_UNSET, schedule = SCHEDULE_UNSET, said = 0;
 	struct service_spec spec = {0};
 	struct reader reader;
 
@@ -217,6 +218,7 @@ static int service_read(const json_t *json, struct service_spec *out, bool *from
 	reader_need(&reader, "service");
 	reader_string(&reader, "engine", spec.engine, sizeof(spec.engine));
 	reader_u32(&reader, "datapath", DATAPATH_FLOW, &datapath);
+	reader_u32(&reader, "schedule", SCHEDULE_KERNEL, &schedule);
 	reader_u32(&reader, "says", UINT32_MAX, &said);
 	reader_bool(&reader, "file", from_file);
 	(void)reader_get(&reader, "servers");
@@ -228,6 +230,7 @@ static int service_read(const json_t *json, struct service_spec *out, bool *from
 		return reader.ret;
 	memcpy(out->engine, spec.engine, sizeof(out->engine));
 	out->datapath = datapath;
+	out->schedule = schedule;
 	out->says = said;
 	return 0;
 }

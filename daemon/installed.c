@@ -96,7 +96,7 @@ static struct ruleset *ruleset_wanted(const struct installed *installed,
 	struct rules_input params = installed->params;
 	struct wanted wanted = {0};
 
-	if (carrier_plan(carrier, &params.carried, &params.carried_len))
+	if (carrier_plan(carrier, &params))
 		wanted.no_memory = true;
 	params.carries = carrier_used(carrier);
 

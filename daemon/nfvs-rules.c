@@ -5,7 +5,7 @@
  * privilege. One thread.
  */
 #include "conf/conf.h"
-#include "conf/datapath.h"
+#include "conf/carrying.h"
 #include "daemon/numbers.h"
 #include "daemon/wanted.h"
 #include "lvs/forward.h"
@@ -62,12 +62,39 @@ struct listed {
 	struct rules_carried *carried;
 	char (*labels)[NUMBER_LABEL_MAX];
 	size_t carried_len;
+	struct rules_turn *turns;
+	size_t turns_len;
 };
+
+/* Whom the rules choose, where they schedule. @first: the place of its servers' numbers. */
+static bool list_turns(struct listed *listed, const struct rules_service *service,
+		       const struct service_conf *conf, size_t first)
+{
+	char why[SCHEDULE_WHY_MAX];
+	size_t own[TURNS_MAX + 1];
+	uint16_t round[TURNS_MAX];
+	struct turns_case which;
+	size_t len;
+
+	turns_of_conf(&which, conf, listed->director, own);
+	if (turns_obstacle(&which, why))
+		return false;
+	len = turns_fill(&which, round);
+	for (size_t i = 0; i < len; i++)
+		listed->turns[listed->turns_len++] = (struct rules_turn){
+			.service = &service->key,
+			.mark = listed->carried[first + own[round[i]]].mark,
+		};
+	return true;
+}
 
 /* Numbers in the order of the file: nfvsd gives the same to a configuration that it starts with. */
 static void list_carried(struct listed *listed, const struct rules_service *service,
 			 const struct service_conf *conf)
 {
+	const size_t first = listed->carried_len;
+	bool in_turns;
+
 	for (size_t i = 0; i < conf->servers_len; i++) {
 		const struct dest_spec *server = &conf->servers[i];
 		char *label = listed->labels[listed->carried_len];
@@ -87,17 +114,17 @@ static void list_carried(struct listed *listed, const struct rules_service *serv
 			.label = label,
 		};
 	}
+	in_turns = list_turns(listed, service, conf, first);
+	for (size_t i = first; i < listed->carried_len; i++)
+		listed->carried[i].in_turns = in_turns;
 }
 
 static void list_service(struct listed *listed, struct rules_service *service,
 			 const struct service_conf *conf)
 {
 	const struct service_spec *spec = &conf->spec;
-	struct datapath_case which = datapath_case(spec, listed->director->datapath);
+	const struct datapath_case which = datapath_of_conf(conf, listed->director);
 
-	for (size_t i = 0; i < conf->servers_len; i++)
-		which.methods |= 1u << conf->servers[i].method;
-	which.managed = listed->director->rules_managed;
 	*service = (struct rules_service){.key = spec->key,
 					  .matches = spec->matches,
 					  .matches_len = spec->matches_len,
@@ -139,7 +166,8 @@ static struct ruleset *conf_ruleset(const struct conf *conf, struct error *err)
 		servers += conf->services[i].servers_len;
 	listed.carried = calloc(servers, sizeof(*listed.carried));
 	listed.labels = calloc(servers, sizeof(*listed.labels));
-	if (!services || !listed.carried || !listed.labels)
+	listed.turns = calloc(conf->services_len * TURNS_MAX + 1, sizeof(*listed.turns));
+	if (!services || !listed.carried || !listed.labels || !listed.turns)
 		listed.wanted.no_memory = true;
 	for (size_t i = 0; !listed.wanted.no_memory && i < conf->services_len; i++)
 		list_service(&listed, &services[i], &conf->services[i]);
@@ -147,7 +175,10 @@ static struct ruleset *conf_ruleset(const struct conf *conf, struct error *err)
 		params.carries |= services && services[i].carried;
 	params.carried = listed.carried;
 	params.carried_len = listed.carried_len;
+	params.turns = listed.turns;
+	params.turns_len = listed.turns_len;
 	ruleset = wanted_ruleset(&listed.wanted, &params, err);
+	free(listed.turns);
 	free(listed.labels);
 	free(listed.carried);
 	free(services);

@@ -63,7 +63,8 @@ static void sequence_note(struct observer *observer, uint32_t sequence)
 		stat_add(&observer->counters.overruns, 1);
 		stat_add(&observer->counters.lost, sequence - observer->sequence);
 		if (observer->direct.newcomers)
-			newcomers_miss(observer->direct.newcomers);
+			atomic_store_explicit(&observer->direct.newcomers->missed, true,
+					      memory_order_relaxed);
 	}
 	observer->sequence = sequence + 1;
 }

@@ -29,6 +29,16 @@ int service_possible(const struct director *director, const struct service *svc,
 	return 0;
 }
 
+/* A file's services are judged when it is read, with all their servers. */
+int edit_possible(const struct director *director, const struct service *svc,
+		  const struct service_spec *spec, struct error *err)
+{
+	char buf[SCHEDULE_WHY_MAX];
+	const char *why = carrier_unscheduled(director_carrier(director), svc, spec, NULL, buf);
+
+	return why ? error_set(err, -EOPNOTSUPP, "schedule kernel is not possible: %s", why) : 0;
+}
+
 /* What cannot be forwarded is refused, never accepted and then not done. All with -EOPNOTSUPP, of
  * which nfvsadm shows the reason. */
 int dest_possible(const struct director *director, const struct service *svc,
@@ -37,9 +47,13 @@ int dest_possible(const struct director *director, const struct service *svc,
 	const char *name = forward_method_name(spec->method);
 	const char *why = carrier_refusal(director_carrier(director), svc, NULL, spec);
 	bool moves = spec->port && svc->key.port && spec->port != svc->key.port;
+	char buf[SCHEDULE_WHY_MAX];
 
 	if (why)
 		return error_set(err, -EOPNOTSUPP, "datapath flow is not possible: %s", why);
+	why = carrier_unscheduled(director_carrier(director), svc, NULL, spec, buf);
+	if (why)
+		return error_set(err, -EOPNOTSUPP, "schedule kernel is not possible: %s", why);
 	switch (spec->method) {
 	case FORWARD_NAT:
 		break;

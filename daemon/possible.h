@@ -8,6 +8,10 @@
 int service_possible(const struct director *director, const struct service *svc,
 		     const struct service_spec *spec, struct error *err);
 
+/* Beside that: may somebody edit it so, by hand? Likewise. */
+int edit_possible(const struct director *director, const struct service *svc,
+		  const struct service_spec *spec, struct error *err);
+
 /* Can @svc have such a server? Likewise. */
 int dest_possible(const struct director *director, const struct service *svc,
 		  const struct dest_spec *spec, struct error *err);

@@ -110,8 +110,8 @@ static bool service_same(const struct service_spec *a, const struct service_spec
 {
 	if (a->flags != b->flags || a->timeout != b->timeout || a->netmask != b->netmask ||
 	    a->limit != b->limit || a->slow_start != b->slow_start || a->datapath != b->datapath ||
-	    a->matches_len != b->matches_len || strcmp(a->name, b->name) ||
-	    memcmp(&a->timeouts, &b->timeouts, sizeof(a->timeouts)) ||
+	    a->schedule != b->schedule || a->matches_len != b->matches_len ||
+	    strcmp(a->name, b->name) || memcmp(&a->timeouts, &b->timeouts, sizeof(a->timeouts)) ||
 	    strcmp(a->scheduler, b->scheduler))
 		return false;
 	for (size_t i = 0; i < a->matches_len; i++) {

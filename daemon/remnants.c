@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the kernel carries and the daemon does not know of, because it was dead or a queue was full,
+ * What the kernel carries and the daemon does not know of, because it was dead or a copy was lost,
  * read from conntrack by the bits of the mark that are ours. The one idea: conntrack's states are
  * coarser than IPVS's, but with who closed first and what was told they come to the same. Control
  * thread.
@@ -77,20 +77,6 @@ static bool take(struct conntrack *ct, struct direct *d, const struct remnant *r
 	if (!known)
 		(void)conntrack_delete(ct, &remnant->flow);
 	return restored == RESTORED_NEW;
-}
-
-bool remnants_take_one(struct conntrack *ct, struct direct *d, const struct numbers *numbers,
-		       const struct flow *flow)
-{
-	const struct remnants all = {
-		.ct = ct, .numbers = numbers, .mask = d->mark_mask, .began = true};
-	struct tracked tracked;
-	struct remnant remnant;
-
-	if (conntrack_get(ct, flow, &tracked) || !(tracked.mark & d->mark_mask))
-		return false;
-	remnant = remnant_of(&all, &tracked);
-	return take(ct, d, &remnant);
 }
 
 uint64_t remnants_take(struct conntrack *ct, struct direct *d, const struct numbers *numbers,

@@ -12,11 +12,6 @@
 uint64_t remnants_take(struct conntrack *ct, struct direct *d, const struct numbers *numbers,
 		       bool began);
 
-/* The same for one that began while this daemon was there, @flow (client -> virtual). False: it was
- * there, or the kernel does not carry it. */
-bool remnants_take_one(struct conntrack *ct, struct direct *d, const struct numbers *numbers,
-		       const struct flow *flow);
-
 /* Makes the kernel forget all of them: every entry of conntrack with a bit of @mask. */
 void remnants_drop(struct conntrack *ct, uint32_t mask);
 

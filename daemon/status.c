@@ -165,6 +165,38 @@ static int datapath_service(struct service *svc, void *data)
 	return 0;
 }
 
+/* One service that the daemon schedules although the kernel was asked to, and why. */
+static int daemon_service(struct service *svc, void *data)
+{
+	char key[SERVICE_KEY_STRLEN];
+
+	if (svc->daemon_reason[0])
+		json_array_append_new(data, json_pack("{s:s, s:s}", "service",
+						      service_key_format(key, &svc->key), "because",
+						      svc->daemon_reason));
+	return 0;
+}
+
+static int count_turns(struct service *svc, void *data)
+{
+	*(json_int_t *)data += svc->in_turns;
+	return 0;
+}
+
+/* How many services the kernel schedules, and how many connections it did; why not others. */
+static json_t *schedules(const struct director *director)
+{
+	json_t *daemon = json_array();
+	json_int_t kernel = 0;
+
+	rcu_read_lock();
+	services_each(director_services(director), count_turns, &kernel);
+	services_each(director_services(director), daemon_service, daemon);
+	rcu_read_unlock();
+	return json_pack("{s:I, s:o, s:I}", "kernel", kernel, "daemon", daemon, "connections",
+			 value(&carrier_newcomers(director_carrier(director))->turns));
+}
+
 static int count_carried(struct service *svc, void *data)
 {
 	*(json_int_t *)data += svc->carried || svc->learned;
@@ -175,7 +207,7 @@ static int count_carried(struct service *svc, void *data)
 static json_t *datapaths(const struct director *director, const struct observer *observer)
 {
 	const struct observer_stats *stats = observer ? observer_stats(observer) : NULL;
-	const struct carrier *carrier = director_carrier(director);
+	struct carrier *carrier = director_carrier(director);
 	json_t *packet = json_array();
 	uint64_t entries = 0, most = 0;
 	json_int_t flow = 0;
@@ -191,7 +223,7 @@ static json_t *datapaths(const struct director *director, const struct observer 
 			 stats ? value(&stats->copies) : 0, "copies_lost",
 			 stats ? value(&stats->lost) : 0, "taken_over",
 			 (json_int_t)carrier_restored(carrier), "fallback",
-			 (json_int_t)carrier_fallbacks(carrier), "flows4",
+			 value(&carrier_newcomers(carrier)->fallback), "flows4",
 			 (json_int_t)room_flows(director_services(director), AF_INET), "flows6",
 			 (json_int_t)room_flows(director_services(director), AF_INET6), "flows_max",
 			 (json_int_t)director_conf(director)->flows_max);
@@ -207,20 +239,20 @@ json_t *status_json(const struct director *director, const struct workers *worke
 	rcu_read_lock();
 	services_each(director_services(director), tally_service, &tally);
 	rcu_read_unlock();
-	return json_pack("{s:s, s:i, s:I, s:o, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
-			 "s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "version", NFVS_VERSION, "pid", (int)getpid(), "uptime",
-			 (json_int_t)((director_now() - started) / 1000), "datapath",
-			 datapaths(director, observer), "schedulers", scheduler_names(), "kernel",
-			 kernel(director), "table", conf->table, "rules",
-			 conf->rules_managed ? "managed" : "external", "system",
-			 conf->system_managed ? "manage" : "check", "services",
-			 tally.file + tally.runtime, "services_file", tally.file,
-			 "services_runtime", tally.runtime, "servers", tally.servers, "connections",
-			 (json_int_t)conns_count(director_conns(director)), "namespace",
-			 namespace_number(), "local_addresses", local_addresses(&conf->locals),
-			 "drains", drains_json(drains, director_now()), "queues",
-			 queue_rows(workers), "ending", ending_row(killer), "drops",
-			 reasons(workers, killer, REASON_TRUNCATED, REASON_NO_SERVICE - 1),
-			 "passed", reasons(workers, killer, REASON_NO_SERVICE, REASON_MAX - 1));
+	return json_pack(
+		"{s:s, s:i, s:I, s:o, s:o, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
+		"s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"version", NFVS_VERSION, "pid", (int)getpid(), "uptime",
+		(json_int_t)((director_now() - started) / 1000), "datapath",
+		datapaths(director, observer), "schedule", schedules(director), "schedulers",
+		scheduler_names(), "kernel", kernel(director), "table", conf->table, "rules",
+		conf->rules_managed ? "managed" : "external", "system",
+		conf->system_managed ? "manage" : "check", "services", tally.file + tally.runtime,
+		"services_file", tally.file, "services_runtime", tally.runtime, "servers",
+		tally.servers, "connections", (json_int_t)conns_count(director_conns(director)),
+		"namespace", namespace_number(), "local_addresses", local_addresses(&conf->locals),
+		"drains", drains_json(drains, director_now()), "queues", queue_rows(workers),
+		"ending", ending_row(killer), "drops",
+		reasons(workers, killer, REASON_TRUNCATED, REASON_NO_SERVICE - 1), "passed",
+		reasons(workers, killer, REASON_NO_SERVICE, REASON_MAX - 1));
 }

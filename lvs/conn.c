@@ -67,7 +67,8 @@ static struct conn *conn_new(struct conns *conns, const struct flow *flow, struc
 	conn->dest = dest;
 	conn->method = (uint8_t)forward->method & 0x7f;
 	conn->carried = (forward->tracked || forward->learned) &&
-			!(flags & (CONN_TEMPLATE | CONN_ONEPACKET)) && dest_carried(dest);
+			!(flags & (CONN_TEMPLATE | CONN_ONEPACKET)) &&
+			(dest_carried(dest) || flags & CONN_CHOSEN);
 	conn->af = flow->af;
 	conn->protocol = flow->protocol;
 	conn_set_addr(conn, 0, &flow->saddr);
@@ -166,7 +167,7 @@ int conn_add(struct conns *conns, const struct flow *flow, struct dest *dest, __
 
 	if (!conn)
 		return -ENOMEM;
-	if (flags & CONN_RESTORED)
+	if (flags & (CONN_RESTORED | CONN_CHOSEN))
 		service_oblige(dest);
 	else
 		err = service_bind(dest);

@@ -26,6 +26,7 @@ struct template_key;
 #define CONN_LOCAL     0x80u /* of FULLNAT: has a local endpoint */
 /* Not kept, for conn_add(): */
 #define CONN_RESTORED 0x100u /* it is there in the kernel: no limit refuses it */
+#define CONN_CHOSEN   0x200u /* likewise, and the kernel carries it, by a rule's choice */
 
 /* Of what a persistence engine read in a packet; zero: nothing. */
 struct digest {
@@ -182,10 +183,10 @@ void conns_set_locals(struct conns *conns, const struct locals *locals, uint32_t
 
 /*
  * A new connection to @dest for @flow (client -> virtual), put into the table and counted at the
- * destination. @flags: CONN_ONEPACKET, CONN_RESTORED, or 0. @dport: at the server. If another
- * thread made the same one meanwhile, *@out is that one. 0, -ENOMEM, or -EADDRNOTAVAIL: FULLNAT,
- * and all local endpoints are in use to this server and port; -EUSERS, -ENOSPC: the service, or the
- * server, has as many connections as its limit allows. Worker under RCU.
+ * destination. @flags: CONN_ONEPACKET, CONN_RESTORED, CONN_CHOSEN, or 0. @dport: at the server. If
+ * another thread made the same one meanwhile, *@out is that one. 0, -ENOMEM, or -EADDRNOTAVAIL:
+ * FULLNAT, and all local endpoints are in use to this server and port; -EUSERS, -ENOSPC: the
+ * service, or the server, has as many connections as its limit allows. Worker under RCU.
  */
 int conn_add(struct conns *conns, const struct flow *flow, struct dest *dest, __be16 dport,
 	     uint32_t fwmark, uint32_t flags, struct conn *control, uint64_t now,

@@ -59,10 +59,11 @@ struct dest {
 	int64_t credit;		     /* the scheduler's, of wrr-smooth; service->lock */
 	int32_t last_weight; /* the last full_weight that was not 0, for mh; service->lock */
 	/* control thread */
-	bool answers;	 /* has, or had, connections whose answers come back through here */
-	bool from_file;	 /* the configuration file asks for it */
-	uint32_t number; /* that stands for it in marks, see dest_carried(); 0: none */
-	bool backup;	 /* see lvs/pool.c, as for all of these */
+	bool answers;		 /* has, or had, connections whose answers come back through here */
+	bool from_file;		 /* the configuration file asks for it */
+	_Atomic uint32_t number; /* that stands for it in marks, see dest_carried(); 0: none. The
+				    observer reads it */
+	bool backup;		 /* see lvs/pool.c, as for all of these */
 	bool own_slow_start;
 	uint32_t slow_start; /* seconds, if it has its own */
 	uint32_t rise;	     /* steps of its slow start taken; 0: it has its full weight */

@@ -10,6 +10,7 @@
 #include "lvs/defence.h"
 #include "lvs/forward.h"
 #include "lvs/reset.h"
+#include "lvs/restore.h"
 #include "lvs/reuse.h"
 #include "lvs/schedule.h"
 #include "lvs/track.h"
@@ -333,9 +334,9 @@ void direct_observe(struct direct *d, struct pkt *pkt)
 	pkt->copied = true;
 	if (pkt_parse(pkt) || !proto_find(pkt->flow.protocol))
 		return;
-	if (pkt->chosen && d->newcomers)
-		newcomers_note(d->newcomers, &pkt->flow);
 	pkt->dir = PKT_IN;
+	if (pkt->chosen && d->newcomers)
+		conn_chosen(d, pkt);
 	conn = conn_find(d->conns, &pkt->flow, PKT_IN);
 	if (!conn) {
 		pkt->dir = PKT_OUT;

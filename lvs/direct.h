@@ -21,7 +21,7 @@ struct direct {
 	struct router *router;	     /* its own */
 	struct outbox *outbox;	     /* its own; empty when a batch begins */
 	struct stats *stats;	     /* its own */
-	struct newcomers *newcomers; /* NULL: what begins without the daemon is not noted */
+	struct newcomers *newcomers; /* NULL: whom the rules chose is of no interest */
 	uint32_t mark_mask; /* the bits of the packet mark that nfvs owns: see lvs/verdict.h */
 	uint32_t seed;	    /* of the source ports of tunnels */
 	uint64_t now;	    /* ms, monotonic; set once a batch */
@@ -56,9 +56,9 @@ struct verdict direct_decide(struct direct *d, struct pkt *pkt, const struct sig
 /* All steps of a lone packet. */
 struct verdict direct_packet(struct direct *d, struct pkt *pkt);
 
-/* A copy of a packet that the kernel carried itself: its connection follows it. If it begins a
- * connection that is not known, that is noted. It may be cut, and late by some milliseconds. The
- * observer's thread, under RCU; uses neither router nor outbox. */
+/* A copy of a packet that the kernel carried itself: its connection follows it. If it begins
+ * one for which the rules chose the server, that comes into the table. It may be cut, and late by
+ * some milliseconds. The observer's thread, under RCU; uses neither router nor outbox. */
 void direct_observe(struct direct *d, struct pkt *pkt);
 
 /* What becomes of a flow. */

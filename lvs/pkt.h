@@ -69,7 +69,7 @@ struct pkt {
 			    * of SCTP: nothing */
 	bool gso;	   /* a super-packet; the kernel cuts it later and sums each part anew */
 	bool copied;	   /* a copy, perhaps only of its head: lengths say more than is there */
-	bool chosen;	   /* likewise, and the rules chose its server: it begins a connection */
+	bool chosen;	   /* likewise, and the rules chose its server, as its mark says */
 
 	struct flow flow; /* outer addresses; ports if TCP, UDP or SCTP */
 	uint32_t l4;	  /* offset of the transport header */

@@ -2,9 +2,13 @@
 /*
  * Connections that the kernel went on carrying without a daemon come back into the table. The one
  * idea: what the kernel knows of one, its addresses, says which service and which server it has, so
- * nothing has to be kept on disk. Control thread, after a start; and when a queue was full.
+ * nothing has to be kept on disk. Control thread, after a start, and when copies were lost. Beside
+ * it those for which the rules chose a server a moment ago, by the number that a copy has as its
+ * mark.
  */
 #include "lvs/restore.h"
+#include "lvs/reset.h"
+#include "lvs/reuse.h"
 #include "lvs/schedule.h"
 #include "lvs/track.h"
 
@@ -17,8 +21,8 @@ static bool in_group(const struct service *svc, const struct flow *flow)
 	return false;
 }
 
-/* The service that claims it now. The rules' own schedule keeps no packet mark, so a firewall-mark
- * service is known by the server's number then. */
+/* The service that claims it now. Where rules of an earlier version chose, there is no packet mark,
+ * and a firewall-mark service is known by the server's number. */
 static struct service *service_of(const struct direct *d, const struct remnant *remnant)
 {
 	struct service *svc = NULL;
@@ -56,6 +60,16 @@ static struct conn *template_of(struct direct *d, struct service *svc, struct de
 	return template_make(d, svc, &key, dest);
 }
 
+static void account_chosen(struct direct *d, struct service *svc, struct dest *dest)
+{
+	bool turns = atomic_load_explicit(&svc->in_turns, memory_order_relaxed);
+
+	account_conn(svc, dest);
+	if (d->newcomers)
+		atomic_fetch_add_explicit(turns ? &d->newcomers->turns : &d->newcomers->fallback, 1,
+					  memory_order_relaxed);
+}
+
 enum restored conn_restore(struct direct *d, const struct remnant *remnant)
 {
 	struct service *svc = service_of(d, remnant);
@@ -78,6 +92,52 @@ enum restored conn_restore(struct direct *d, const struct remnant *remnant)
 		return RESTORED_NOT;
 	conn_resume(d, conn, remnant->state, remnant->idle);
 	if (remnant->began)
-		account_conn(svc, dest);
+		account_chosen(d, svc, dest);
 	return RESTORED_NEW;
+}
+
+/* The server of @svc with this number, or NULL. */
+static struct dest *numbered(struct service *svc, uint32_t number)
+{
+	struct dest *dest, *found = NULL;
+
+	pthread_spin_lock(&svc->lock);
+	cds_list_for_each_entry (dest, &svc->dests, list) {
+		if (atomic_load_explicit(&dest->number, memory_order_relaxed) != number)
+			continue;
+		found = dest;
+		break;
+	}
+	pthread_spin_unlock(&svc->lock);
+	return found;
+}
+
+/* Does @conn already stand for what @pkt begins at @dest? If its packet was sent again, it does;
+ * not if both ends had ended it, or the packet had waited here until the kernel sent the next. */
+static bool stands(const struct direct *d, const struct conn *conn, const struct dest *dest,
+		   const struct pkt *pkt)
+{
+	return conn->dest == dest && conn->carried && !conn_killed(conn) &&
+	       !conn_outdated(d, conn, pkt);
+}
+
+void conn_chosen(struct direct *d, const struct pkt *pkt)
+{
+	const uint32_t number = mark_number(d->mark_mask, pkt->mark);
+	struct service *svc = services_find(d->services, &pkt->flow, pkt->mark & ~d->mark_mask);
+	struct dest *dest = svc && number ? numbered(svc, number) : NULL;
+	struct conn *conn = dest ? conn_find(d->conns, &pkt->flow, PKT_IN) : NULL;
+
+	if (conn && stands(d, conn, dest, pkt))
+		return;
+	if (conn)
+		conn_supersede(d->conns, conn);
+	/* Perhaps the kernel does not know yet that the server is gone: it is asked. */
+	if (!dest || conn_add(d->conns, &pkt->flow, dest, dest->port ? dest->port : pkt->flow.dport,
+			      svc->key.fwmark, CONN_CHOSEN, template_of(d, svc, dest, &pkt->flow),
+			      d->now, &conn)) {
+		atomic_store_explicit(&d->newcomers->missed, true, memory_order_relaxed);
+		return;
+	}
+	account_chosen(d, svc, dest);
 }

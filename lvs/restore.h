@@ -30,4 +30,11 @@ enum restored {
  */
 enum restored conn_restore(struct direct *d, const struct remnant *remnant);
 
+/*
+ * The rules chose a server for the connection that begins with @pkt, a parsed copy, and its mark
+ * says which: it comes into the table, in the place of any other that has its addresses and ports.
+ * What cannot is noted in d->newcomers. The observer's thread, under RCU.
+ */
+void conn_chosen(struct direct *d, const struct pkt *pkt);
+
 #endif

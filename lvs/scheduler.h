@@ -88,6 +88,13 @@ struct scheduler {
 	 */
 	void (*explain)(const struct service *svc, const struct flow *flow, void *state,
 			struct sched_facts *facts);
+	/*
+	 * Where nothing but weights decides, and in turns: one round of a pool with these weights,
+	 * in its order, as the numbers of its servers in @weights; NULL: there are no such. Writes
+	 * at most @max to @turns, and returns how many a round has, which may be more; 0: nobody
+	 * has weight. Pure; any thread.
+	 */
+	uint64_t (*turns)(const int32_t *weights, size_t len, uint16_t *turns, size_t max);
 	/* A server's load as pick() compares it, and what that is called. Optional. */
 	int64_t (*load)(const struct dest *dest);
 	const char *load_name;

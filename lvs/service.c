@@ -96,6 +96,7 @@ static void service_set(struct service *svc, const struct service_spec *spec, st
 	pthread_spin_unlock(&svc->lock);
 	svc->slow_start = spec->slow_start;
 	svc->datapath = spec->datapath;
+	svc->schedule = spec->schedule;
 	timeouts_set(&svc->timeouts, &spec->timeouts);
 	atomic_store_explicit(&svc->has_timeouts, timeouts_any(&spec->timeouts),
 			      memory_order_relaxed);
@@ -231,6 +232,7 @@ void service_get(const struct service *svc, struct service_spec *spec)
 		.limit = atomic_load_explicit(&svc->limit, memory_order_relaxed),
 		.slow_start = svc->slow_start,
 		.datapath = svc->datapath,
+		.schedule = svc->schedule,
 		.says = SAYS_LIMIT | SAYS_SLOW_START | SAYS_TIMEOUTS,
 	};
 	timeouts_get(&svc->timeouts, &spec->timeouts);

@@ -42,15 +42,18 @@ struct service {
 	struct match *matches; /* owned */
 	size_t matches_len;
 	bool from_file;
-	bool suspended;		   /* see service_suspend() */
-	enum datapath datapath;	   /* as asked for */
-	bool carried;		   /* conntrack carries its new connections */
-	bool learned;		   /* the devices carry them */
-	const char *packet_reason; /* if not: why; static */
-	uint32_t slow_start;	   /* seconds, of servers without one of their own */
-	uint32_t rising;	   /* servers in their slow start */
-	uint64_t rise_due;	   /* ms: nothing changes before */
-	struct cds_list_head rise; /* in the table's, see services_rise() */
+	bool suspended;			      /* see service_suspend() */
+	enum datapath datapath;		      /* as asked for */
+	enum schedule schedule;		      /* likewise */
+	bool carried;			      /* conntrack carries its new connections */
+	bool learned;			      /* the devices carry them */
+	const char *packet_reason;	      /* if not: why; static */
+	_Atomic bool in_turns;		      /* the kernel chooses its servers; anybody reads */
+	char daemon_reason[SCHEDULE_WHY_MAX]; /* if not, and it is asked for: why; else "" */
+	uint32_t slow_start;		      /* seconds, of servers without one of their own */
+	uint32_t rising;		      /* servers in their slow start */
+	uint64_t rise_due;		      /* ms: nothing changes before */
+	struct cds_list_head rise;	      /* in the table's, see services_rise() */
 	struct services *table;
 	struct rcu_head rcu;
 };

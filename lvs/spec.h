@@ -13,7 +13,8 @@
 #define SERVICE_NAME_MAX   64
 #define ENGINE_NAME_MAX	   16	 /* with the NUL, as IP_VS_PENAME_MAXLEN */
 #define SLOW_START_MAX	   86400 /* seconds */
-#define SCHEDULER_NAME_MAX 16	 /* with the NUL, as IP_VS_SCHEDNAME_MAXLEN */
+#define SCHEDULE_WHY_MAX   160
+#define SCHEDULER_NAME_MAX 16 /* with the NUL, as IP_VS_SCHEDNAME_MAXLEN */
 
 enum forward_method {
 	FORWARD_NAT,
@@ -31,6 +32,15 @@ enum datapath {
 	DATAPATH_AUTO,	/* flow if that is possible */
 	DATAPATH_PACKET,
 	DATAPATH_FLOW
+};
+
+/* Who chooses a server for a new connection: the daemon, or rules into which the scheduler is
+ * compiled, where that can be done exactly. */
+enum schedule {
+	SCHEDULE_UNSET, /* of a service: as the director has it */
+	SCHEDULE_AUTO,	/* the kernel if that is possible */
+	SCHEDULE_DAEMON,
+	SCHEDULE_KERNEL
 };
 
 /* A service is known by its address or, if fwmark is not 0, by af and fwmark alone. */
@@ -78,6 +88,7 @@ struct service_spec {
 	uint32_t limit;	     /* connections at most; 0: no limit */
 	uint32_t slow_start; /* seconds, of servers that do not say it themselves; 0: none */
 	enum datapath datapath;
+	enum schedule schedule;
 	struct timeouts_spec timeouts; /* of its connections; 0: as all have it */
 	uint32_t says;		       /* SAYS_LIMIT, SAYS_SLOW_START, SAYS_TIMEOUTS */
 };

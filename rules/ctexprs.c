@@ -85,7 +85,7 @@ static void save(struct builder *b)
 	builder_ct_store(b);
 }
 
-static void turns(struct builder *b)
+static void turns(struct builder *b, uint32_t modulus)
 {
 	struct nftnl_expr *e = builder_expr(b, "numgen");
 
@@ -93,8 +93,32 @@ static void turns(struct builder *b)
 		return;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NG_DREG, REG_KEY);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NG_TYPE, NFT_NG_INCREMENTAL);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_NG_MODULUS, FALLBACK_SLOTS);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NG_MODULUS, modulus);
 	builder_ct_store(b);
+}
+
+void ctexprs_turns(struct builder *b, uint16_t modulus, enum chain_id next)
+{
+	turns(b, modulus);
+	builder_verdict(b, NFT_GOTO, chain_layouts[next].name);
+}
+
+static void by_turns(struct builder *b, const struct stmt *stmt)
+{
+	struct nftnl_expr *e;
+
+	builder_fields(b, stmt->fields, REG_KEY);
+	e = builder_lookup(b, set_layouts[stmt->set].name, REG_KEY);
+	if (e)
+		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
+}
+
+static void bit(struct builder *b, uint32_t mark)
+{
+	any_bit(b, NFT_CT_MARK, mark);
+	builder_meta(b, NFT_META_MARK, REG_KEY);
+	builder_mask(b, ~mark, mark, REG_KEY);
+	builder_mark_store(b);
 }
 
 static void by_client(struct builder *b)
@@ -195,7 +219,13 @@ void ctexprs_fill(struct builder *b, const struct stmt *stmt)
 		save(b);
 		break;
 	case TRACKED_TURNS:
-		turns(b);
+		turns(b, FALLBACK_SLOTS);
+		break;
+	case TRACKED_BY_TURNS:
+		by_turns(b, stmt);
+		break;
+	case TRACKED_BIT:
+		bit(b, number_bit(bits, stmt->bit));
 		break;
 	case TRACKED_BY_CLIENT:
 		by_client(b);

@@ -7,4 +7,7 @@
 /* Appends the expressions of a STMT_TRACKED. Control thread. */
 void ctexprs_fill(struct builder *b, const struct stmt *stmt);
 
+/* The rule of a chain that counts turns: a slot, from 0 on, and on in the chain @next. */
+void ctexprs_turns(struct builder *b, uint16_t modulus, enum chain_id next);
+
 #endif

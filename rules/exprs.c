@@ -261,6 +261,15 @@ int exprs_fill(struct nftnl_rule *rule, const struct rule_layout *layout,
 	return done(&b);
 }
 
+int exprs_turns(struct nftnl_rule *rule, const struct ruleset *ruleset, enum family family,
+		uint16_t modulus, enum chain_id next)
+{
+	struct builder b = {.rule = rule, .ruleset = ruleset, .family = family};
+
+	ctexprs_turns(&b, modulus, next);
+	return done(&b);
+}
+
 const char *queue_chain_name(char buf[QUEUE_CHAIN_STRLEN], unsigned int number)
 {
 	snprintf(buf, QUEUE_CHAIN_STRLEN, "queue_%u", number);

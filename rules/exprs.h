@@ -17,6 +17,10 @@ const char *queue_chain_name(char buf[QUEUE_CHAIN_STRLEN], unsigned int number);
 int exprs_fill(struct nftnl_rule *rule, const struct rule_layout *layout,
 	       const struct ruleset *ruleset, enum family family);
 
+/* That of a chain that counts turns. -ENOMEM. */
+int exprs_turns(struct nftnl_rule *rule, const struct ruleset *ruleset, enum family family,
+		uint16_t modulus, enum chain_id next);
+
 /* Single expressions, for the rules that only QUEUE_COMPAT needs and for probing. -ENOMEM. */
 int exprs_queue(struct nftnl_rule *rule, enum queue_method method, uint16_t number);
 int exprs_hash(struct nftnl_rule *rule);

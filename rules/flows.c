@@ -2,8 +2,8 @@
 /*
  * The elements by which the kernel carries connections. Each living server is in four places: its
  * number in the two sets that count, its address in the map that translates, and its slots of the
- * fallback. For the slots the servers are sorted by service, so that thousands of either cost no
- * more than the sorting. Any thread.
+ * fallback, or its turns where the rules schedule. For the slots the servers are sorted by service,
+ * so that thousands of either cost no more than the sorting. Any thread.
  */
 #include "rules/flows.h"
 #include "rules/fallback.h"
@@ -88,20 +88,27 @@ static int carried_compare(const void *a, const void *b)
 	return order ? order : (x->mark > y->mark) - (x->mark < y->mark);
 }
 
-static int add_slot(struct ruleset *ruleset, const struct rules_carried *carried, uint8_t slot)
+/* To @set, or to @marks if it is a service by firewall mark. */
+static int add_keyed(struct ruleset *ruleset, const struct service_key *key, enum set_id set,
+		     enum set_id marks, uint32_t number, uint16_t slot)
 {
-	const struct service_key *key = carried->service;
 	uint16_t port = ntohs(key->port);
 	const struct element element = {.addr = key->addr,
 					.byte = key->protocol,
 					.first = port,
 					.last = port,
 					.mark = key->fwmark,
-					.number = carried->mark,
+					.number = number,
 					.slot = slot};
-	enum set_id set = key->fwmark ? SET_FALLBACK_GROUPS : SET_FALLBACK;
 
-	return elements_add(&ruleset->sets[family_of(key->af)][set], &element);
+	return elements_add(&ruleset->sets[family_of(key->af)][key->fwmark ? marks : set],
+			    &element);
+}
+
+static int add_slot(struct ruleset *ruleset, const struct service_key *key, uint32_t number,
+		    uint16_t slot)
+{
+	return add_keyed(ruleset, key, SET_FALLBACK, SET_FALLBACK_GROUPS, number, slot);
 }
 
 /* The slots of one service, whose @len servers these are; @scratch has room for as many. */
@@ -112,14 +119,14 @@ static int add_slots(struct ruleset *ruleset, const struct rules_carried *const 
 	size_t slots[FALLBACK_SLOTS];
 	int err = 0;
 
-	if (!key->fwmark && !key->port)
+	if ((!key->fwmark && !key->port) || carried[0]->in_turns)
 		return 0;
 	for (size_t i = 0; i < len; i++)
 		scratch[i] = (struct fallback_server){.weight = carried[i]->weight};
 	if (!fallback_fill(slots, scratch, len))
 		return 0;
 	for (uint8_t i = 0; !err && i < FALLBACK_SLOTS; i++)
-		err = add_slot(ruleset, carried[slots[i]], i);
+		err = add_slot(ruleset, key, carried[slots[i]]->mark, i);
 	return err;
 }
 
@@ -145,6 +152,25 @@ static int add_fallback(struct ruleset *ruleset, const struct rules_input *input
 	return err;
 }
 
+/* A service's turns are its slots, and it has a chain that counts them. */
+static int add_turns(struct ruleset *ruleset, const struct rules_input *input)
+{
+	int err = 0;
+
+	for (size_t i = 0, first = 0; !err && i < input->turns_len; i++) {
+		const struct rules_turn *turn = &input->turns[i];
+
+		err = add_slot(ruleset, turn->service, turn->mark, (uint16_t)(i - first));
+		if (i + 1 < input->turns_len && turn[1].service == turn->service)
+			continue;
+		if (!err)
+			err = add_keyed(ruleset, turn->service, SET_TURNS, SET_TURNS_MARKS, 0,
+					(uint16_t)(i - first + 1));
+		first = i + 1;
+	}
+	return err;
+}
+
 int flows_fill(struct ruleset *ruleset, const struct rules_input *input)
 {
 	char *end;
@@ -156,5 +182,7 @@ int flows_fill(struct ruleset *ruleset, const struct rules_input *input)
 	end = ruleset->labels;
 	for (size_t i = 0; !err && i < input->carried_len; i++)
 		err = add_flow(ruleset, &input->carried[i], &end);
+	if (!err)
+		err = add_turns(ruleset, input);
 	return err ? err : add_fallback(ruleset, input);
 }

@@ -1,124 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The tables of nfvs, drawn once: which sets, chains and rules there are, in which order, and why.
- * Data only. The comments are printed by nfvs-rules, so they are written for the administrator who
- * reviews the script. Facts about hooks and verdicts: docs/kernel.md.
+ * The tables of nfvs, drawn once: which chains and rules there are (the sets: sets.c), in which
+ * order, and why. Data only. The comments are printed by nfvs-rules, so they are written for the
+ * administrator who reviews the script. Facts about hooks and verdicts: docs/kernel.md.
  */
 #include "rules/layout.h"
 
 #include <linux/netfilter.h>
-
-const struct set_layout set_layouts[SETS] = {
-	[SET_ERRORS] = {.name = "errors",
-			.comment = "ICMP types that carry the packet they are about",
-			.key = {FIELD_ICMP_TYPE}},
-	[SET_MARKS] = {.name = "marks",
-		       .comment = "marks of firewall-mark services",
-		       .key = {FIELD_MARK}},
-	[SET_SERVICES] = {.name = "services",
-			  .comment = "services by address and port",
-			  .key = {FIELD_DADDR, FIELD_PROTOCOL, FIELD_DPORT}},
-	[SET_SERVERS] = {.name = "servers",
-			 .comment = "real servers by address and port",
-			 .key = {FIELD_SADDR, FIELD_PROTOCOL, FIELD_SPORT}},
-	[SET_LOCALS] = {.name = "locals",
-			.comment = "addresses that FULLNAT sends from",
-			.key = {FIELD_DADDR}},
-	[SET_TCP_GROUPS] = {.name = "tcp_groups",
-			    .comment = "which TCP packets get the mark of such a service",
-			    .key = {FIELD_DADDR, FIELD_DPORT},
-			    .interval = true,
-			    .value = {FIELD_MARK}},
-	[SET_UDP_GROUPS] = {.name = "udp_groups",
-			    .comment = "which UDP packets get the mark of such a service",
-			    .key = {FIELD_DADDR, FIELD_DPORT},
-			    .interval = true,
-			    .value = {FIELD_MARK}},
-	[SET_SCTP_GROUPS] = {.name = "sctp_groups",
-			     .comment = "which SCTP packets get the mark of such a service",
-			     .key = {FIELD_DADDR, FIELD_DPORT},
-			     .interval = true,
-			     .value = {FIELD_MARK}},
-	[SET_TCP_SERVICES] = {.name = "tcp_services",
-			      .comment = "services of many TCP ports: groups, all ports, FTP data",
-			      .key = {FIELD_DADDR, FIELD_DPORT},
-			      .interval = true},
-	[SET_UDP_SERVICES] = {.name = "udp_services",
-			      .comment = "services of many UDP ports: groups, all ports",
-			      .key = {FIELD_DADDR, FIELD_DPORT},
-			      .interval = true},
-	[SET_SCTP_SERVICES] = {.name = "sctp_services",
-			       .comment = "services of many SCTP ports: groups, all ports",
-			       .key = {FIELD_DADDR, FIELD_DPORT},
-			       .interval = true},
-	[SET_TCP_SERVERS] = {.name = "tcp_servers",
-			     .comment = "real servers that answer from many TCP ports",
-			     .key = {FIELD_SADDR, FIELD_SPORT},
-			     .interval = true},
-	[SET_UDP_SERVERS] = {.name = "udp_servers",
-			     .comment = "real servers that answer from many UDP ports",
-			     .key = {FIELD_SADDR, FIELD_SPORT},
-			     .interval = true},
-	[SET_SCTP_SERVERS] = {.name = "sctp_servers",
-			      .comment = "real servers that answer from many SCTP ports",
-			      .key = {FIELD_SADDR, FIELD_SPORT},
-			      .interval = true},
-	[SET_CARRIED] = {.name = "carried",
-			 .comment = "of the services, those whose connections the kernel carries",
-			 .key = {FIELD_DADDR, FIELD_PROTOCOL, FIELD_DPORT}},
-	[SET_TCP_CARRIED] = {.name = "tcp_carried",
-			     .comment = "likewise, of many TCP ports",
-			     .key = {FIELD_DADDR, FIELD_DPORT},
-			     .interval = true},
-	[SET_UDP_CARRIED] = {.name = "udp_carried",
-			     .comment = "likewise, of many UDP ports",
-			     .key = {FIELD_DADDR, FIELD_DPORT},
-			     .interval = true},
-	[SET_CARRIED_MARKS] = {.name = "carried_marks",
-			       .comment = "likewise, by firewall mark",
-			       .key = {FIELD_MARK}},
-	[SET_CARRIED_SERVERS] = {.name = "carried_servers",
-				 .comment = "their real servers",
-				 .key = {FIELD_SADDR, FIELD_PROTOCOL, FIELD_SPORT}},
-	[SET_TCP_CARRIED_SERVERS] = {.name = "tcp_carried_servers",
-				     .comment = "their real servers of many TCP ports",
-				     .key = {FIELD_SADDR, FIELD_SPORT},
-				     .interval = true},
-	[SET_UDP_CARRIED_SERVERS] = {.name = "udp_carried_servers",
-				     .comment = "their real servers of many UDP ports",
-				     .key = {FIELD_SADDR, FIELD_SPORT},
-				     .interval = true},
-	[SET_FLOWS_IN] = {.name = "flows_in",
-			  .comment = "numbers of living servers, and what clients send to each",
-			  .key = {FIELD_NUMBER},
-			  .counted = true},
-	[SET_FLOWS_OUT] = {.name = "flows_out",
-			   .comment = "the same numbers, and what each server answers",
-			   .key = {FIELD_NUMBER},
-			   .counted = true},
-	[SET_TO_PORT] = {.name = "to_port",
-			 .comment = "where a server with a port of its own is",
-			 .key = {FIELD_NUMBER},
-			 .value = {FIELD_DADDR, FIELD_DPORT}},
-	[SET_TO_ADDR] = {.name = "to_addr",
-			 .comment = "where a server is that takes any port",
-			 .key = {FIELD_NUMBER},
-			 .value = {FIELD_DADDR}},
-	[SET_STICKY] = {.name = "sticky",
-			.comment = "carried services that keep a client at one server",
-			.key = {FIELD_DADDR, FIELD_PROTOCOL, FIELD_DPORT}},
-	[SET_STICKY_MARKS] = {.name = "sticky_marks",
-			      .comment = "likewise, by firewall mark",
-			      .key = {FIELD_MARK}},
-	[SET_FALLBACK] = {.name = "fallback",
-			  .comment = "with no daemon: the server for each slot of a service",
-			  .key = {FIELD_DADDR, FIELD_PROTOCOL, FIELD_DPORT, FIELD_SLOT},
-			  .value = {FIELD_NUMBER}},
-	[SET_FALLBACK_GROUPS] = {.name = "fallback_groups",
-				 .comment = "likewise, by firewall mark",
-				 .key = {FIELD_MARK, FIELD_SLOT},
-				 .value = {FIELD_NUMBER}},
-};
 
 const struct chain_layout chain_layouts[CHAINS] = {
 	[CHAIN_REASSEMBLE] = {.name = "reassemble",
@@ -199,10 +87,11 @@ const struct chain_layout chain_layouts[CHAINS] = {
 				      "shows that both ends have spoken."},
 	[CHAIN_FIRST] =
 		{.name = "first",
-		 .comment = "What begins a connection that the kernel is to carry, to queues of "
-			    "its own: where one is full, it\n"
-			    "goes on to the chain fallback. Not what belongs to a client's "
-			    "server, which the daemon knows."},
+		 .comment = "What begins a connection that the kernel is to carry: where the rules "
+			    "schedule, its turn; else to\n"
+			    "queues of its own, and where one is full on to the chain fallback. "
+			    "Not what belongs to a\n"
+			    "client's server, or to one that is gone, which the daemon knows."},
 	[CHAIN_FIRST_GROUP] = {.name = "first_group", .comment = "The same, by firewall mark."},
 	[CHAIN_FALLBACK] = {.name = "fallback",
 			    .comment =
@@ -213,9 +102,17 @@ const struct chain_layout chain_layouts[CHAINS] = {
 			    .hooknum = NF_INET_PRE_ROUTING,
 			    .priority = -145},
 	[CHAIN_CHOOSE] = {.name = "choose",
-			  .comment = "By weight: a slot, and the server that has it. The mark of "
-				     "the connection holds them."},
+			  .comment = "By weight: a slot, which the mark of the connection holds."},
 	[CHAIN_CHOOSE_GROUP] = {.name = "choose_group", .comment = "The same, by firewall mark."},
+	[CHAIN_CHOSEN] = {.name = "chosen",
+			  .comment = "The server that has the slot; its number takes the slot's "
+				     "place."},
+	[CHAIN_CHOSEN_GROUP] = {.name = "chosen_group", .comment = "The same, by firewall mark."},
+	[CHAIN_NUMBER] =
+		{.name = "number",
+		 .comment = "The number beside what else is in the packet's mark, bit by bit: "
+			    "so the daemon, which gets a\n"
+			    "copy, sees whom it is, and it goes on as if the daemon had said so."},
 	[CHAIN_TRANSLATE] = {.name = "translate",
 			     .comment = "Once for each connection: to the address of its server.",
 			     .hook = "prerouting",
@@ -250,6 +147,20 @@ const struct chain_layout chain_layouts[CHAINS] = {
 	{                                                                                 \
 		.kind = STMT_TRACKED, .tracked = TRACKED_CHOOSE, .fields = {__VA_ARGS__}, \
 		.set = (id)                                                               \
+	}
+#define BY_TURNS(id, ...)                                                                   \
+	{                                                                                   \
+		.kind = STMT_TRACKED, .tracked = TRACKED_BY_TURNS, .fields = {__VA_ARGS__}, \
+		.set = (id)                                                                 \
+	}
+#define NUMBER_BIT(n)                                                                    \
+	{                                                                                \
+		CHAIN_NUMBER, NULL,                                                      \
+		{                                                                        \
+			{                                                                \
+				.kind = STMT_TRACKED, .tracked = TRACKED_BIT, .bit = (n) \
+			}                                                                \
+		}                                                                        \
 	}
 #define DNAT(id)                                                                         \
 	{                                                                                \
@@ -441,10 +352,14 @@ const struct rule_layout rule_layouts[] = {
 
 	{CHAIN_FIRST, NULL, {IN_SET(SET_STICKY, VIRTUAL), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_FIRST, NULL, {TRACKED(LATE), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_FIRST, NULL, {TRACKED(CARRIED), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_FIRST, NULL, {BY_TURNS(SET_TURNS, VIRTUAL)}},
 	{CHAIN_FIRST, NULL, {FAN_OUT_OPEN(FIELD_SADDR, FIELD_SPORT)}},
 
 	{CHAIN_FIRST_GROUP, NULL, {IN_SET(SET_STICKY_MARKS, FIELD_MARK), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_FIRST_GROUP, NULL, {TRACKED(LATE), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_FIRST_GROUP, NULL, {TRACKED(CARRIED), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_FIRST_GROUP, NULL, {BY_TURNS(SET_TURNS_MARKS, FIELD_MARK)}},
 	{CHAIN_FIRST_GROUP, NULL, {FAN_OUT_OPEN(FIELD_SADDR, FIELD_SPORT)}},
 
 	{CHAIN_FALLBACK, NULL, {TRACKED(CARRIED), RETURN}},
@@ -453,21 +368,57 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_FALLBACK, NULL, {IN_SET(SET_CARRIED, VIRTUAL), GOTO(CHAIN_CHOOSE)}},
 	{CHAIN_FALLBACK, NULL, {IN_SET(SET_CARRIED_MARKS, FIELD_MARK), GOTO(CHAIN_CHOOSE_GROUP)}},
 
+	{CHAIN_CHOOSE, NULL, {BY_TURNS(SET_TURNS, VIRTUAL)}},
 	{CHAIN_CHOOSE, NULL, {TRACKED(TURNS)}},
 	{CHAIN_CHOOSE, NULL, {IN_SET(SET_STICKY, VIRTUAL), TRACKED(BY_CLIENT)}},
-	{CHAIN_CHOOSE,
-	 NULL,
-	 {CHOOSE(SET_FALLBACK, VIRTUAL, FIELD_SLOT), FLOW(SET_FLOWS_IN), TRACKED(COPY_FIRST),
-	  RETURN}},
-	{CHAIN_CHOOSE, "no server; a slot could look like a number", {TRACKED(FORGET)}},
+	{CHAIN_CHOOSE, NULL, {GOTO(CHAIN_CHOSEN)}},
 
+	{CHAIN_CHOOSE_GROUP, NULL, {BY_TURNS(SET_TURNS_MARKS, FIELD_MARK)}},
 	{CHAIN_CHOOSE_GROUP, NULL, {TRACKED(TURNS)}},
 	{CHAIN_CHOOSE_GROUP, NULL, {IN_SET(SET_STICKY_MARKS, FIELD_MARK), TRACKED(BY_CLIENT)}},
-	{CHAIN_CHOOSE_GROUP,
+	{CHAIN_CHOOSE_GROUP, NULL, {GOTO(CHAIN_CHOSEN_GROUP)}},
+
+	{CHAIN_CHOSEN, NULL, {CHOOSE(SET_FALLBACK, VIRTUAL, FIELD_SLOT), GOTO(CHAIN_NUMBER)}},
+	{CHAIN_CHOSEN, "no server; a slot could look like a number", {TRACKED(FORGET)}},
+
+	{CHAIN_CHOSEN_GROUP,
 	 NULL,
-	 {CHOOSE(SET_FALLBACK_GROUPS, FIELD_MARK, FIELD_SLOT), FLOW(SET_FLOWS_IN),
-	  TRACKED(COPY_FIRST), RETURN}},
-	{CHAIN_CHOOSE_GROUP, NULL, {TRACKED(FORGET)}},
+	 {CHOOSE(SET_FALLBACK_GROUPS, FIELD_MARK, FIELD_SLOT), GOTO(CHAIN_NUMBER)}},
+	{CHAIN_CHOSEN_GROUP, NULL, {TRACKED(FORGET)}},
+
+	/* All that a mask of 32 bits can have, but the lowest: mark_carried(). */
+	NUMBER_BIT(0),
+	NUMBER_BIT(1),
+	NUMBER_BIT(2),
+	NUMBER_BIT(3),
+	NUMBER_BIT(4),
+	NUMBER_BIT(5),
+	NUMBER_BIT(6),
+	NUMBER_BIT(7),
+	NUMBER_BIT(8),
+	NUMBER_BIT(9),
+	NUMBER_BIT(10),
+	NUMBER_BIT(11),
+	NUMBER_BIT(12),
+	NUMBER_BIT(13),
+	NUMBER_BIT(14),
+	NUMBER_BIT(15),
+	NUMBER_BIT(16),
+	NUMBER_BIT(17),
+	NUMBER_BIT(18),
+	NUMBER_BIT(19),
+	NUMBER_BIT(20),
+	NUMBER_BIT(21),
+	NUMBER_BIT(22),
+	NUMBER_BIT(23),
+	NUMBER_BIT(24),
+	NUMBER_BIT(25),
+	NUMBER_BIT(26),
+	NUMBER_BIT(27),
+	NUMBER_BIT(28),
+	NUMBER_BIT(29),
+	NUMBER_BIT(30),
+	{CHAIN_NUMBER, NULL, {TRACKED(COPY_FIRST)}},
 
 	{CHAIN_TRANSLATE, NULL, {TCP, DNAT(SET_TO_PORT)}},
 	{CHAIN_TRANSLATE, NULL, {UDP, DNAT(SET_TO_PORT)}},

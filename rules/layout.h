@@ -30,7 +30,8 @@ enum field {
 	FIELD_DPORT,
 	FIELD_MARK,
 	FIELD_NUMBER, /* of a server: its bits of the conntrack mark */
-	FIELD_SLOT,   /* the whole conntrack mark, in which a fallback puts its slot */
+	FIELD_SLOT,   /* the whole conntrack mark, in which the rules' own schedule has its slot */
+	FIELD_CHAIN,  /* a value: on in the chain that counts an element's turns */
 	FIELD_ICMP_TYPE
 };
 
@@ -69,6 +70,8 @@ enum set_id {
 	SET_STICKY_MARKS,
 	SET_FALLBACK,
 	SET_FALLBACK_GROUPS,
+	SET_TURNS,
+	SET_TURNS_MARKS,
 	SETS
 };
 
@@ -103,6 +106,9 @@ enum chain_id {
 	CHAIN_FALLBACK,
 	CHAIN_CHOOSE,
 	CHAIN_CHOOSE_GROUP,
+	CHAIN_CHOSEN,
+	CHAIN_CHOSEN_GROUP,
+	CHAIN_NUMBER,
 	CHAIN_TRANSLATE,
 	CHAIN_TRANSLATE_OWN,
 	CHAINS
@@ -159,6 +165,8 @@ enum tracked {
 	TRACKED_TURNS,	    /* the conntrack mark becomes a slot, one after the other */
 	TRACKED_BY_CLIENT,  /* the conntrack mark becomes a slot, by a hash of the source address */
 	TRACKED_CHOOSE,	    /* conntrack mark set fields map @set: goes on if the map has them */
+	TRACKED_BY_TURNS,   /* on in the chain that the map has for the fields, if it has them */
+	TRACKED_BIT,	    /* what the conntrack mark has of a number, the packet mark gets */
 	TRACKED_FORGET,	    /* the conntrack mark becomes 0 */
 	TRACKED_DNAT	    /* to what the map has for the fields, if it has them */
 };
@@ -170,6 +178,7 @@ struct stmt {
 	enum set_id set;
 	enum chain_id chain;
 	uint8_t protocol;
+	uint8_t bit; /* which of a number's, from 0 on */
 };
 
 #define STMTS_MAX 5
@@ -194,8 +203,8 @@ struct element {
 	uint32_t mark, number; /* in the bits of the mask */
 	uint16_t first, last;  /* ports, host order */
 	uint8_t byte;	       /* protocol or ICMP type */
-	uint8_t slot;
-	const char *label; /* or NULL; not compared; the ruleset owns it */
+	uint16_t slot;	       /* where the value is a chain: how many turns it counts */
+	const char *label;     /* or NULL; not compared; the ruleset owns it */
 };
 
 struct elements {
@@ -220,6 +229,21 @@ bool ruleset_has_chain(const struct ruleset *ruleset, enum chain_id id);
 
 /* Is this rule for what the kernel carries? */
 bool rule_carries(const struct rule_layout *rule);
+
+/* The mark that has only this bit of a server's number, from 0 on; 0: numbers have no such. */
+uint32_t number_bit(uint32_t mask, uint8_t bit);
+
+/* Is there, in the maps whose values are chains, a chain of its own for each element? */
+bool set_has_chains(enum set_id id);
+
+/* The chain that counts the turns of an element of such a map. */
+#define TURNS_CHAIN_PREFIX "turns_"
+#define TURNS_CHAIN_STRLEN (ADDR_STRLEN + 24)
+const char *turns_chain_name(char buf[TURNS_CHAIN_STRLEN], enum family family,
+			     const struct element *element);
+
+/* And the chain to which it goes on. */
+enum chain_id turns_chain_next(enum set_id id);
 
 /* The number of each worker's queue; and of those that let pass what finds no room, if there are
  * any in the rules. @i: 0 .. ruleset_queues() - 1. */

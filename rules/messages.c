@@ -94,6 +94,8 @@ static uint32_t field_type(enum field field, enum family family, uint8_t *len)
 	case FIELD_ICMP_TYPE:
 		*len = 1;
 		return family == FAMILY_IP6 ? TYPE_ICMP6_TYPE : TYPE_ICMP_TYPE;
+	case FIELD_CHAIN: /* verdicts are of no such type */
+		break;
 	}
 	*len = 0;
 	return 0;
@@ -165,7 +167,9 @@ static void set_types(struct nftnl_set *set, const struct set_layout *layout, en
 	nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, key.len);
 	if (layout->interval)
 		nftnl_set_set_data(set, NFTNL_SET_DESC_CONCAT, key.lens, key.fields);
-	if (!value.fields)
+	if (layout->value[0] == FIELD_CHAIN)
+		nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, NFT_DATA_VERDICT);
+	if (!value.len)
 		return;
 	nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, value.type);
 	nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, value.len);
@@ -285,6 +289,8 @@ static size_t field_bytes(uint8_t *at, enum field field, const struct element *e
 	case FIELD_SLOT:
 		memcpy(at, &(uint32_t){element->slot}, len);
 		break;
+	case FIELD_CHAIN:
+		break;
 	}
 	return len;
 }
@@ -318,10 +324,17 @@ void message_elem_comment(struct transaction *t, struct nftnl_set_elem *elem, co
 	nftnl_udata_buf_free(udata);
 }
 
+static void elem_goto(struct nftnl_set_elem *elem, const char *chain)
+{
+	nftnl_set_elem_set_u32(elem, NFTNL_SET_ELEM_VERDICT, (uint32_t)NFT_GOTO);
+	nftnl_set_elem_set_str(elem, NFTNL_SET_ELEM_CHAIN, chain);
+}
+
 static void elem_fill(struct transaction *t, struct nftnl_set *set, const struct set_layout *layout,
 		      const struct element *element)
 {
 	struct nftnl_set_elem *elem = nftnl_set_elem_alloc();
+	char chain[TURNS_CHAIN_STRLEN];
 	uint8_t bytes[CONCAT_MAX];
 	uint32_t len;
 
@@ -335,7 +348,9 @@ static void elem_fill(struct transaction *t, struct nftnl_set *set, const struct
 		concat_bytes(bytes, layout->key, element, t->family, true);
 		nftnl_set_elem_set(elem, NFTNL_SET_ELEM_KEY_END, bytes, len);
 	}
-	if (layout->value[0]) {
+	if (layout->value[0] == FIELD_CHAIN) {
+		elem_goto(elem, turns_chain_name(chain, t->family, element));
+	} else if (layout->value[0]) {
 		len = concat_bytes(bytes, layout->value, element, t->family, false);
 		nftnl_set_elem_set(elem, NFTNL_SET_ELEM_DATA, bytes, len);
 	}
@@ -383,8 +398,7 @@ void message_queue_elements(struct transaction *t)
 			break;
 		}
 		nftnl_set_elem_set(elem, NFTNL_SET_ELEM_KEY, &number, sizeof(number));
-		nftnl_set_elem_set_u32(elem, NFTNL_SET_ELEM_VERDICT, (uint32_t)NFT_GOTO);
-		nftnl_set_elem_set_str(elem, NFTNL_SET_ELEM_CHAIN, queue_chain_name(chain, number));
+		elem_goto(elem, queue_chain_name(chain, number));
 		nftnl_set_elem_add(set, elem);
 	}
 	nlh = put(t, NFT_MSG_NEWSETELEM, NLM_F_CREATE, QUEUES_MAP);
@@ -393,28 +407,54 @@ void message_queue_elements(struct transaction *t)
 	nftnl_set_free(set);
 }
 
-/* @layout: which rule, or NULL for that of the chain of queue @number. */
+/* Appends @rule, which it takes, to @chain. @what: static text. */
+static void put_rule(struct transaction *t, const char *chain, struct nftnl_rule *rule,
+		     const char *what)
+{
+	struct nlmsghdr *nlh;
+
+	nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, t->ruleset->table);
+	nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain);
+	nlh = put(t, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, what);
+	if (nlh)
+		nftnl_rule_nlmsg_build_payload(nlh, rule);
+	nftnl_rule_free(rule);
+}
+
 void message_rule(struct transaction *t, const char *chain, const struct rule_layout *layout,
 		  uint16_t number)
 {
 	struct nftnl_rule *rule = nftnl_rule_alloc();
-	struct nlmsghdr *nlh;
 	int err;
 
 	if (!rule) {
 		t->no_memory = true;
 		return;
 	}
-	nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, t->ruleset->table);
-	nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain);
 	err = layout ? exprs_fill(rule, layout, t->ruleset, t->family)
 		     : exprs_queue(rule, t->ruleset->method, number);
 	if (err)
 		t->no_memory = true;
-	nlh = put(t, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, chain);
-	if (nlh)
-		nftnl_rule_nlmsg_build_payload(nlh, rule);
-	nftnl_rule_free(rule);
+	put_rule(t, chain, rule, layout ? chain_layouts[layout->chain].name : "chains of queues");
+}
+
+void message_turns_chain(struct transaction *t, uint16_t type, enum set_id id,
+			 const struct element *element)
+{
+	char chain[TURNS_CHAIN_STRLEN];
+	struct nftnl_rule *rule;
+
+	message_chain(t, type, turns_chain_name(chain, t->family, element), NULL);
+	if (type != NFT_MSG_NEWCHAIN)
+		return;
+	rule = nftnl_rule_alloc();
+	if (!rule) {
+		t->no_memory = true;
+		return;
+	}
+	if (exprs_turns(rule, t->ruleset, t->family, element->slot, turns_chain_next(id)))
+		t->no_memory = true;
+	put_rule(t, chain, rule, "chains of turns");
 }
 
 void message_flush_rules(struct transaction *t)

@@ -47,6 +47,11 @@ void message_flush_rules(struct transaction *t);
 void message_rule(struct transaction *t, const char *chain, const struct rule_layout *layout,
 		  uint16_t number);
 
+/* The chain that counts the turns of an element, with its rule; or it goes, with its rule
+ * (NFT_MSG_DELCHAIN), which no element may lead to any more. */
+void message_turns_chain(struct transaction *t, uint16_t type, enum set_id id,
+			 const struct element *element);
+
 /* Declares a set of the layout, and the map from a queue's number to its chain. */
 void message_set(struct transaction *t, enum set_id id);
 void message_queues_map(struct transaction *t);

@@ -63,6 +63,8 @@ static void put_content(struct transaction *t)
 		const struct elements *elements = &t->ruleset->sets[t->family][s];
 		const struct element **all = all_of(t, elements);
 
+		for (size_t i = 0; set_has_chains(s) && i < elements->len; i++)
+			message_turns_chain(t, NFT_MSG_NEWCHAIN, s, &elements->items[i]);
 		if (all)
 			message_elements(t, NFT_MSG_NEWSETELEM, s, all, elements->len);
 		free(all);
@@ -166,6 +168,10 @@ static size_t put_difference(struct transaction *t, enum set_id id, const struct
 		t->no_memory = true;
 	} else {
 		message_elements(t, NFT_MSG_DELSETELEM, id, diff.gone, diff.gone_len);
+		for (size_t i = 0; set_has_chains(id) && i < diff.gone_len; i++)
+			message_turns_chain(t, NFT_MSG_DELCHAIN, id, diff.gone[i]);
+		for (size_t i = 0; set_has_chains(id) && i < diff.come_len; i++)
+			message_turns_chain(t, NFT_MSG_NEWCHAIN, id, diff.come[i]);
 		message_elements(t, NFT_MSG_NEWSETELEM, id, diff.come, diff.come_len);
 	}
 	difference_free(&diff);

@@ -97,7 +97,7 @@ static bool goes_on(const struct rule_layout *rule)
  * no NAT chain, as that would need a hook; but the kernel has those where it has NAT. */
 static bool carries(void)
 {
-	struct ruleset scratch = {.mark_mask = 0xffff0000};
+	struct ruleset scratch = {.mark_mask = 0xffff0000, .carries = true};
 	struct transaction t = {.batch = batch_new(), .ruleset = &scratch, .family = FAMILY_IP};
 	int ret;
 
@@ -109,7 +109,8 @@ static bool carries(void)
 	for (enum set_id s = SET_CARRIED; s < SETS; s++)
 		message_set(&t, s);
 	for (size_t i = 0; i < rule_layouts_len; i++)
-		if (rule_layouts[i].chain >= CHAIN_CARRIED && !goes_on(&rule_layouts[i]))
+		if (rule_layouts[i].chain >= CHAIN_CARRIED && !goes_on(&rule_layouts[i]) &&
+		    ruleset_has(&scratch, &rule_layouts[i]))
 			message_rule(&t, "probe", &rule_layouts[i], 0);
 	message_table(&t, NFT_MSG_DELTABLE, 0);
 	ret = t.no_memory ? -ENOMEM : batch_send(t.batch, NULL);

@@ -8,6 +8,7 @@
 #include "rules/layout.h"
 #include "rules/flows.h"
 #include "lib/array.h"
+#include "lvs/verdict.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -303,6 +304,9 @@ bool ruleset_has(const struct ruleset *ruleset, const struct rule_layout *rule)
 	for (int i = 0; !ruleset->dup && i < STMTS_MAX; i++)
 		if (rule->stmts[i].kind == STMT_SEND)
 			return false;
+	if (rule->stmts[0].kind == STMT_TRACKED && rule->stmts[0].tracked == TRACKED_BIT &&
+	    !number_bit(ruleset->mark_mask, rule->stmts[0].bit))
+		return false;
 	return ruleset->carries || !rule_carries(rule);
 }
 
@@ -314,6 +318,45 @@ bool ruleset_has_set(const struct ruleset *ruleset, enum set_id id)
 bool ruleset_has_chain(const struct ruleset *ruleset, enum chain_id id)
 {
 	return ruleset->carries || id < CHAIN_CARRIED;
+}
+
+uint32_t number_bit(uint32_t mask, uint8_t bit)
+{
+	uint32_t bits = mark_send(mask);
+
+	while (bit-- && bits)
+		bits &= bits - 1;
+	return bits & -bits;
+}
+
+bool set_has_chains(enum set_id id)
+{
+	return set_layouts[id].value[0] == FIELD_CHAIN;
+}
+
+const char *turns_chain_name(char buf[TURNS_CHAIN_STRLEN], enum family family,
+			     const struct element *element)
+{
+	char addr[ADDR_STRLEN];
+
+	if (element->mark) {
+		snprintf(buf, TURNS_CHAIN_STRLEN, TURNS_CHAIN_PREFIX "fwmark_%u", element->mark);
+		return buf;
+	}
+	snprintf(buf, TURNS_CHAIN_STRLEN, TURNS_CHAIN_PREFIX "%s_%s_%u",
+		 protocol_name(element->byte),
+		 addr_format(addr, family == FAMILY_IP6 ? AF_INET6 : AF_INET, &element->addr),
+		 element->first);
+	/* A name has no colons. */
+	for (char *c = buf; *c; c++)
+		if (*c == ':')
+			*c = '-';
+	return buf;
+}
+
+enum chain_id turns_chain_next(enum set_id id)
+{
+	return id == SET_TURNS_MARKS ? CHAIN_CHOSEN_GROUP : CHAIN_CHOSEN;
 }
 
 uint32_t ruleset_queues(const struct ruleset *ruleset)

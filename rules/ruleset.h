@@ -39,8 +39,16 @@ struct rules_carried {
 	union addr addr;
 	__be16 port; /* 0: the packet keeps its own */
 	const struct service_key *service;
-	uint32_t weight;   /* when no daemon decides; 0: gets nothing then */
+	uint32_t weight; /* when no daemon decides; 0: gets nothing then */
+	bool in_turns;	 /* its service's turns say whom the rules choose; weight does not count */
 	const char *label; /* "TCP 10.1.0.100:80 > 10.2.0.11:8080", at most 127 bytes; borrowed */
+};
+
+/* One turn of a service that the rules schedule, always: who gets it. Those of a service lie one
+ * behind the other, 65,535 at most. */
+struct rules_turn {
+	const struct service_key *service; /* by firewall mark, or of one port */
+	uint32_t mark;			   /* as in struct rules_carried */
 };
 
 /* All that the ruleset is made from. Borrowed during ruleset_build(); order does not matter and
@@ -61,6 +69,8 @@ struct rules_input {
 	size_t servers_len;
 	const struct rules_carried *carried;
 	size_t carried_len;
+	const struct rules_turn *turns; /* in their order */
+	size_t turns_len;
 	const struct locals_addr *locals; /* addresses that FULLNAT sends from */
 	size_t locals_len;
 };

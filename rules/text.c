@@ -13,13 +13,14 @@
 struct family_words {
 	const char *table, *addr_type, *icmp_type, *saddr, *daddr, *icmp, *unreachable;
 	uint8_t af;
+	enum family family;
 };
 
 static const struct family_words words[FAMILIES] = {
 	[FAMILY_IP] = {"ip", "ipv4_addr", "icmp_type", "ip saddr", "ip daddr", "icmp type",
-		       "icmp port-unreachable", AF_INET},
+		       "icmp port-unreachable", AF_INET, FAMILY_IP},
 	[FAMILY_IP6] = {"ip6", "ipv6_addr", "icmpv6_type", "ip6 saddr", "ip6 daddr", "icmpv6 type",
-			"icmpv6 port-unreachable", AF_INET6},
+			"icmpv6 port-unreachable", AF_INET6, FAMILY_IP6},
 };
 
 static const char *field_expr(enum field field, const struct family_words *w)
@@ -44,6 +45,8 @@ static const char *field_expr(enum field field, const struct family_words *w)
 		return "ct mark";
 	case FIELD_ICMP_TYPE:
 		return w->icmp;
+	case FIELD_CHAIN: /* no key has it */
+		break;
 	}
 	return "";
 }
@@ -67,6 +70,8 @@ static const char *field_type(enum field field, const struct family_words *w)
 		return "mark";
 	case FIELD_ICMP_TYPE:
 		return w->icmp_type;
+	case FIELD_CHAIN:
+		return "verdict";
 	}
 	return "";
 }
@@ -83,7 +88,7 @@ static void print_fields(FILE *out, const enum field fields[FIELDS_MAX],
 static void print_value(FILE *out, enum field field, const struct element *element,
 			const struct family_words *w)
 {
-	char addr[ADDR_STRLEN];
+	char addr[ADDR_STRLEN], chain[TURNS_CHAIN_STRLEN];
 
 	switch (field) {
 	case FIELD_NONE:
@@ -112,6 +117,9 @@ static void print_value(FILE *out, enum field field, const struct element *eleme
 		break;
 	case FIELD_ICMP_TYPE:
 		fprintf(out, "%u", element->byte);
+		break;
+	case FIELD_CHAIN:
+		fprintf(out, "goto %s", turns_chain_name(chain, w->family, element));
 		break;
 	}
 }
@@ -200,6 +208,7 @@ static void print_tracked(FILE *out, const struct stmt *stmt, const struct rules
 			  const struct family_words *w)
 {
 	const uint32_t bits = ruleset->mark_mask;
+	uint32_t bit;
 
 	switch (stmt->tracked) {
 	case TRACKED_UNMARKED:
@@ -259,6 +268,14 @@ static void print_tracked(FILE *out, const struct stmt *stmt, const struct rules
 		fputs(stmt->tracked == TRACKED_DNAT ? "dnat to " : "ct mark set ", out);
 		print_key(out, stmt, ruleset, w);
 		fprintf(out, " map @%s", set_layouts[stmt->set].name);
+		break;
+	case TRACKED_BY_TURNS:
+		print_key(out, stmt, ruleset, w);
+		fprintf(out, " vmap @%s", set_layouts[stmt->set].name);
+		break;
+	case TRACKED_BIT:
+		bit = number_bit(bits, stmt->bit);
+		fprintf(out, "ct mark & 0x%x != 0x0 meta mark set meta mark | 0x%x", bit, bit);
 		break;
 	case TRACKED_FORGET:
 		fputs("ct mark set 0x0", out);
@@ -377,6 +394,25 @@ static void print_chain(FILE *out, enum chain_id id, const struct ruleset *rules
 	fputs("\t}\n", out);
 }
 
+/* The chains that count turns; with @rules what they do, else their names. */
+static void print_turns(FILE *out, const struct ruleset *ruleset, const struct family_words *w,
+			bool rules)
+{
+	char name[TURNS_CHAIN_STRLEN];
+
+	for (enum set_id s = 0; s < SETS; s++)
+		for (size_t i = 0; set_has_chains(s) && i < ruleset->sets[w->family][s].len; i++) {
+			const struct element *element = &ruleset->sets[w->family][s].items[i];
+
+			fprintf(out, "%s\tchain %s {\n", rules ? "\n" : "",
+				turns_chain_name(name, w->family, element));
+			if (rules)
+				fprintf(out, "\t\tct mark set numgen inc mod %u goto %s\n",
+					element->slot, chain_layouts[turns_chain_next(s)].name);
+			fputs("\t}\n", out);
+		}
+}
+
 /* Everything by name, without content; then what earlier loading left in it is emptied. */
 static void print_declarations(FILE *out, const struct ruleset *ruleset,
 			       const struct family_words *w)
@@ -392,6 +428,7 @@ static void print_declarations(FILE *out, const struct ruleset *ruleset,
 		print_hook(out, &chain_layouts[c]);
 		fputs("\t}\n", out);
 	}
+	print_turns(out, ruleset, w, false);
 	fprintf(out, "}\nflush table %s %s\n", w->table, ruleset->table);
 	for (enum set_id s = 0; s < SETS; s++)
 		if (ruleset_has_set(ruleset, s))
@@ -410,6 +447,7 @@ static void print_table(FILE *out, const struct ruleset *ruleset, enum family fa
 	for (enum chain_id c = 0; c < CHAINS; c++)
 		if (ruleset_has_chain(ruleset, c))
 			print_chain(out, c, ruleset, w);
+	print_turns(out, ruleset, w, true);
 	fputs("}\n", out);
 }
 

@@ -49,6 +49,20 @@ static void rr_explain(const struct service *svc, const struct flow *flow, void 
 	facts_server(facts, "chosen last", ((struct rr_state *)state)->last);
 }
 
+static uint64_t rr_turns(const int32_t *weights, size_t len, uint16_t *turns, size_t max)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (weights[i] <= 0)
+			continue;
+		if (all < max)
+			turns[all] = (uint16_t)i;
+		all++;
+	}
+	return all;
+}
+
 const struct scheduler sched_rr = {
 	.name = "rr",
 	.about = "round robin: the servers in turn, whatever their weights",
@@ -58,4 +72,5 @@ const struct scheduler sched_rr = {
 	.pick = rr_pick,
 	.forget = rr_forget,
 	.explain = rr_explain,
+	.turns = rr_turns,
 };

@@ -138,6 +138,27 @@ static void wrr_explain(const struct service *svc, const struct flow *flow, void
 	facts_number(facts, "weight step", wrr->step);
 }
 
+/* A round that is too long is not written at all. */
+static uint64_t wrr_turns(const int32_t *weights, size_t len, uint16_t *turns, size_t max)
+{
+	int32_t step = 0, top = 0;
+	uint64_t sum = 0;
+	size_t at = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		step = gcd(step, weights[i]);
+		top = weights[i] > top ? weights[i] : top;
+		sum += (uint32_t)weights[i];
+	}
+	if (!sum || sum / (uint32_t)step > max)
+		return sum ? sum / (uint32_t)step : 0;
+	for (int32_t bar = top; bar > 0; bar -= step)
+		for (size_t i = 0; i < len; i++)
+			if (weights[i] >= bar)
+				turns[at++] = (uint16_t)i;
+	return at;
+}
+
 const struct scheduler sched_wrr = {
 	.name = "wrr",
 	.about = "weighted round robin: in turn, each as often as its weight says",
@@ -147,4 +168,5 @@ const struct scheduler sched_wrr = {
 	.init = wrr_update,
 	.update = wrr_update,
 	.explain = wrr_explain,
+	.turns = wrr_turns,
 };

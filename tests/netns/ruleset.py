@@ -47,7 +47,9 @@ lines = []
 for entry in json.load(sys.stdin)["nftables"]:
     (kind, thing), = entry.items()
     if kind != "metainfo" and not only_compat(kind, thing):
-        lines.append(kind + " " + json.dumps(normal(kind, thing), sort_keys=True))
-# Rules stand in their order within a chain; everything else in the order of names.
-lines.sort(key=lambda line: line if not line.startswith("rule") else "rule")
-print("\n".join(lines))
+        line = kind + " " + json.dumps(normal(kind, thing), sort_keys=True)
+        # Rules stand in their order within a chain; everything else in the order of names.
+        place = [thing[k] for k in ("family", "table", "chain")] if kind == "rule" else [line]
+        lines.append((kind, place, line))
+lines.sort(key=lambda row: row[:2])
+print("\n".join(row[2] for row in lines))

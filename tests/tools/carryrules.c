@@ -64,6 +64,10 @@ static struct ruleset *build(enum queue_method method, bool old, struct error *e
 		 .matches_len = 1,
 		 .carried = true,
 		 .sticky = true},
+		service(IPPROTO_TCP, "10.1.0.100", 90),
+		service(IPPROTO_TCP, "fd00:1::100", 90),
+		{.key = {.af = AF_INET, .fwmark = 8}, .carried = true},
+		service(IPPROTO_UDP, "10.1.0.100", 90),
 	};
 	const struct rules_server servers[] = {
 		server("10.2.0.11", 8080, 8080), server("10.2.0.12", 53, 53),
@@ -76,6 +80,14 @@ static struct ruleset *build(enum queue_method method, bool old, struct error *e
 		carried(0xa0000, &services[3], old ? "10.2.0.14" : "10.2.0.13", 0, 1),
 		carried(0xc0000, &services[4], "10.2.0.13", 0, 1),
 		carried(0xe0000, &services[2], "fd00:2::12", 8080, 1)};
+	/* One that changes, one that comes, and one that goes. */
+	const struct rules_turn turns[] = {{&services[5].key, 0x20000},
+					   {&services[5].key, 0x40000},
+					   {&services[6].key, 0x80000},
+					   {&services[7].key, 0xc0000}};
+	const struct rules_turn old_turns[] = {{&services[5].key, 0x20000},
+					       {&services[7].key, 0xc0000},
+					       {&services[8].key, 0x20000}};
 	const struct rules_input input = {.table = "nfvs",
 					  .method = method,
 					  .first_queue = 4,
@@ -87,11 +99,13 @@ static struct ruleset *build(enum queue_method method, bool old, struct error *e
 					  .carries = true,
 					  .copies = 4,
 					  .services = services,
-					  .services_len = 5,
+					  .services_len = 9,
 					  .servers = servers,
 					  .servers_len = 4,
 					  .carried = numbers,
-					  .carried_len = old ? 7 : 6};
+					  .carried_len = old ? 7 : 6,
+					  .turns = old ? old_turns : turns,
+					  .turns_len = old ? 3 : 4};
 
 	match.addr = addr("10.1.0.102", &match.af);
 	return ruleset_build(&input, err);

@@ -22,7 +22,8 @@
 static struct lab lab;
 static struct service *svc;
 static struct dest *a;
-static bool chosen; /* its copies say so */
+static bool chosen;	     /* its copies say so, and ... */
+static uint32_t copied_mark; /* ... have this mark */
 
 static inline void setup(void)
 {
@@ -70,7 +71,10 @@ static inline void copy(const struct build *b, size_t len)
 {
 	static uint8_t bytes[BUILD_MAX];
 	size_t whole = build_packet(bytes, b);
-	struct pkt pkt = {.len = (uint32_t)(len ? len : whole), .gso = true, .chosen = chosen};
+	struct pkt pkt = {.len = (uint32_t)(len ? len : whole),
+			  .gso = true,
+			  .chosen = chosen,
+			  .mark = copied_mark};
 
 	pkt.data = malloc(pkt.len);
 	memcpy(pkt.data, bytes, pkt.len);

@@ -228,29 +228,98 @@ Test(carried, copies_of_what_is_unknown_begin_nothing)
 		cr_assert_eq(lab_reason(&lab, (enum reason)i), 0, "nor do they count");
 }
 
-/* Of what the rules chose a server for, the kernel is to be asked: also where the first packet came
- * here meanwhile. */
-Test(carried, what_the_rules_chose_is_noted)
+/* The rules choose a server for packets of @flags with the number @mark has. */
+static void rules_choose(uint32_t mark, uint8_t flags)
+{
+	chosen = true;
+	copied_mark = mark;
+	seen(PKT_IN, flags);
+	chosen = false;
+	copied_mark = 0;
+}
+
+Test(carried, whom_the_rules_chose)
+{
+	struct newcomers newcomers = {0};
+
+	atomic_store(&a->number, 1);
+	rules_choose(MARK, PKT_SYN); /* nobody wants to know */
+	cr_assert_null(conn());
+	lab.d.newcomers = &newcomers;
+	rules_choose(MARK | 5, PKT_SYN);
+	cr_assert_eq(state(), TCP_SRECV);
+	cr_assert_eq(conn()->dest, a);
+	cr_assert_eq(ntohs(conn()->dport), 8080);
+	cr_assert(conn()->carried);
+	COUNTS(1, 0);
+	/* Sent again it is the same. */
+	rules_choose(MARK, PKT_SYN);
+	seen(PKT_OUT, PKT_SYN | PKT_ACK);
+	seen(PKT_IN, PKT_ACK);
+	cr_assert_eq(state(), TCP_ESTAB);
+	COUNTS(1, 0);
+	cr_assert_eq(atomic_load(&a->traffic.conns), 1);
+	cr_assert_eq(atomic_load(&newcomers.fallback), 1);
+	cr_assert_eq(atomic_load(&newcomers.turns), 0);
+	cr_assert_not(atomic_load(&newcomers.missed));
+}
+
+/* Also before the rules' new number is known to be in them, as copies may come at once. */
+Test(carried, a_choice_of_the_rules_is_carried)
+{
+	struct newcomers newcomers = {0};
+
+	atomic_store(&a->number, 1);
+	atomic_store(&a->carried, 0);
+	atomic_store(&svc->in_turns, true);
+	lab.d.newcomers = &newcomers;
+	rules_choose(MARK, PKT_SYN);
+	cr_assert(conn()->carried);
+	cr_assert_eq(atomic_load(&newcomers.turns), 1);
+	cr_assert_eq(atomic_load(&newcomers.fallback), 0);
+}
+
+/* A port that is used again, and a first packet that waited here meanwhile. */
+Test(carried, a_later_choice_stands)
+{
+	struct newcomers newcomers = {0};
+	struct dest *b = lab_dest(&lab, svc, "10.2.0.2", 8080, 1);
+
+	lab.d.newcomers = &newcomers;
+	atomic_store(&a->number, 1);
+	atomic_store(&b->number, 2);
+	rules_choose(MARK, PKT_SYN);
+	rules_choose(2 * MARK, PKT_SYN);
+	cr_assert_eq(conn()->dest, b);
+	COUNTS(0, 0);
+	seen(PKT_IN, PKT_ACK);
+	seen(PKT_IN, PKT_RST);
+	rules_choose(2 * MARK, PKT_SYN);
+	cr_assert_eq(conn()->dest, b);
+	cr_assert_eq(state(), TCP_SRECV);
+	cr_assert_eq(conns_count(lab.d.conns), 1);
+	cr_assert_eq(atomic_load(&newcomers.fallback), 3, "the closed one is another");
+	cr_assert_eq(dest_total(b), 1);
+}
+
+/* What cannot be told by the number conntrack has to be asked for. */
+Test(carried, a_choice_that_is_not_known_is_missed)
 {
 	const struct build datagram = {.protocol = IPPROTO_UDP, FROM_TO(CLIENT, 4000, VIP, 53)};
-	struct flow flow;
+	struct newcomers newcomers = {0};
 
+	lab.d.newcomers = &newcomers;
+	atomic_store(&a->number, 1);
+	rules_choose(2 * MARK, PKT_SYN);
+	cr_assert(atomic_exchange(&newcomers.missed, false));
 	chosen = true;
-	seen(PKT_IN, PKT_SYN); /* nobody wants to know */
-	lab.d.newcomers = newcomers_new();
-	seen(PKT_IN, PKT_SYN);
-	copy(&datagram, 0);
-	in(PKT_SYN);
-	seen(PKT_IN, PKT_SYN);
-	chosen = false;
-	seen(PKT_IN, PKT_SYN);
-	for (int i = 0; i < 3; i++) {
-		cr_assert(newcomers_take(lab.d.newcomers, &flow));
-		cr_assert_eq(flow.protocol, i == 1 ? IPPROTO_UDP : IPPROTO_TCP);
-		cr_assert_eq(ntohs(flow.dport), i == 1 ? 53 : 80);
-	}
-	cr_assert_not(newcomers_take(lab.d.newcomers, &flow));
-	newcomers_free(lab.d.newcomers);
+	copied_mark = MARK;
+	copy(&datagram, 0); /* no such service */
+	cr_assert(atomic_exchange(&newcomers.missed, false));
+	copied_mark = 0;
+	copy(tcp(PKT_IN, PKT_SYN), 0); /* no number */
+	cr_assert(atomic_exchange(&newcomers.missed, false));
+	cr_assert_eq(conns_count(lab.d.conns), 0);
 }
 
 /* The numbers that a RST needs come from the copies, too. */

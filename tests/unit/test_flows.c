@@ -144,6 +144,60 @@ Test(flows, the_fallback_has_slots_for_each_service)
 	ruleset_free(ruleset);
 }
 
+/* A service that the rules schedule has its turns for slots, and a chain that counts them. */
+Test(flows, turns_are_slots_and_a_chain)
+{
+	const struct rules_service one = carried(service(IPPROTO_TCP, "10.1.0.100", 80), false);
+	const struct rules_service six = carried(service(IPPROTO_UDP, "fd00:1::100", 53), false);
+	const struct rules_service marked = carried(group(7, NULL, 0), false);
+	struct rules_carried rows[] = {number(0x20000, &one, "10.2.0.11", 8080, 1, NULL),
+				       number(0x40000, &one, "10.2.0.12", 8080, 9, NULL),
+				       number(0x60000, &six, "fd00:2::11", 53, 1, NULL),
+				       number(0x80000, &marked, "10.2.0.11", 0, 1, NULL)};
+	const struct rules_turn turns[] = {{&one.key, 0x40000},
+					   {&one.key, 0x20000},
+					   {&one.key, 0x40000},
+					   {&six.key, 0x60000},
+					   {&marked.key, 0x80000}};
+	struct rules_input input = params;
+	struct ruleset *ruleset;
+	char *text;
+
+	for (int i = 0; i < 4; i++)
+		rows[i].in_turns = true;
+	input.carries = true;
+	input.carried = rows;
+	input.carried_len = 4;
+	input.turns = turns;
+	input.turns_len = 5;
+	ruleset = ruleset_build(&input, NULL);
+	expect(ruleset, "ip", "turns", "10.1.0.100 . tcp . 80 : goto turns_tcp_10.1.0.100_80");
+	expect(ruleset, "ip", "turns_marks", "0x7 : goto turns_fwmark_7");
+	expect(ruleset, "ip6", "turns", "fd00:1::100 . udp . 53 : goto turns_udp_fd00-1--100_53");
+	expect(ruleset, "ip", "fallback",
+	       "10.1.0.100 . tcp . 80 . 0x0 : 0x40000|10.1.0.100 . tcp . 80 . 0x1 : 0x20000|"
+	       "10.1.0.100 . tcp . 80 . 0x2 : 0x40000");
+	expect(ruleset, "ip", "fallback_groups", "0x7 . 0x0 : 0x80000");
+	text = print(ruleset);
+	cr_assert(strstr(text, "chain turns_tcp_10.1.0.100_80 {\n"
+			       "\t\tct mark set numgen inc mod 3 goto chosen\n\t}"));
+	cr_assert(strstr(text, "chain turns_fwmark_7 {\n"
+			       "\t\tct mark set numgen inc mod 1 goto chosen_group\n\t}"));
+	cr_assert(strstr(text, "ip daddr . meta l4proto . th dport vmap @turns\n"));
+	free(text);
+	ruleset_free(ruleset);
+}
+
+/* As many as numbers have, above the lowest of the mask. */
+Test(flows, bits_of_a_number)
+{
+	cr_assert_eq(number_bit(0xffff0000, 0), 0x20000);
+	cr_assert_eq(number_bit(0xffff0000, 14), 0x80000000);
+	cr_assert_eq(number_bit(0xffff0000, 15), 0);
+	cr_assert_eq(number_bit(0xffff0000, 30), 0);
+	cr_assert_eq(number_bit(0xffffffff, 30), 0x80000000);
+}
+
 /* What the kernel cannot do is not asked of it. */
 Test(flows, a_kernel_that_cannot_carry)
 {

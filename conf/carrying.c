@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What a file's services ask of the kernel, who carries and who schedules, put to the two lists of
+ * what is in the way: for the file's errors and for nfvs-rules. Any thread.
+ */
+#include "conf/carrying.h"
+
+struct datapath_case datapath_of_conf(const struct service_conf *service,
+				      const struct director_conf *director)
+{
+	struct datapath_case which = datapath_case(&service->spec, director->datapath);
+
+	for (size_t i = 0; i < service->servers_len; i++)
+		which.methods |= 1u << service->servers[i].method;
+	which.managed = director->rules_managed;
+	return which;
+}
+
+void turns_of_conf(struct turns_case *which, const struct service_conf *service,
+		   const struct director_conf *director, size_t own[TURNS_MAX + 1])
+{
+	const struct datapath_case path = datapath_of_conf(service, director);
+
+	turns_case(which, &service->spec, director->schedule);
+	which->packet_reason = datapath_obstacle(&path);
+	which->learned = datapath_learned(&path);
+	/* The last of the file is the newest. */
+	for (size_t i = service->servers_len; i-- > 0;)
+		if (turns_see(which, &service->servers[i]) && own)
+			own[which->len - 1] = i;
+}
+
+int carrying_judge(const struct reader *reader, const struct director_conf *director,
+		   const config_setting_t *at, const struct service_conf *service)
+{
+	const struct datapath_case path = datapath_of_conf(service, director);
+	const char *why = path.wanted == DATAPATH_FLOW ? datapath_obstacle(&path) : NULL;
+	char buf[SCHEDULE_WHY_MAX];
+	struct turns_case which;
+
+	if (why)
+		return reader_fault(reader, at, "datapath: not flow, because %s", why);
+	turns_of_conf(&which, service, director, NULL);
+	why = which.wanted == SCHEDULE_KERNEL ? turns_obstacle(&which, buf) : NULL;
+	return why ? reader_fault(reader, at, "schedule: not kernel, because %s", why) : 0;
+}
