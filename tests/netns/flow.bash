@@ -30,7 +30,7 @@ forget_sockets() {
 }
 
 teardown() {
-	stop_spawned a b c load live drain blind first
+	stop_spawned a b c d load live drain blind first
 	forget_sockets
 	if running nfvsd; then signal nfvsd CONT; else director ""; fi
 	adm kill --all --quietly >/dev/null # in the kernel too

@@ -22,6 +22,7 @@ MARK = "--stop-daemon master"
 MARK_ANSWER = "No daemon is running\n"
 LISTS = ("-Ln", "-Lcn")
 COUNTERS = "-Ln --stats --exact"
+SCHEDULE = os.environ.get("NFVS_SCHEDULE") or "daemon"  # auto: the rules, where they can
 DATAPATH = os.environ.get("NFVS_DATAPATH") or "packet"  # auto: what the kernel can, it carries
 SILENCE = 60  # seconds after which a tool is taken to hang
 SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh",
@@ -87,7 +88,8 @@ def start_ipvs(*_):
 def start_nfvs(lab, path):
     build = os.environ.get("B", os.path.join(os.path.dirname(__file__), "../../build"))
     with open(f"{path}/nfvs.conf", "w") as file:
-        file.write(f'director = {{ workers = 2; datapath = "{DATAPATH}"; }};\n')
+        file.write(f'director = {{ workers = 2; datapath = "{DATAPATH}"; '
+                   f'schedule = "{SCHEDULE}"; }};\n')
     with open(f"{path}/log", "w") as log:
         daemon = lab["dir"].spawn(
             [f"{build}/nfvsd", "-c", f"{path}/nfvs.conf", "-s", f"{path}/sock"],
@@ -151,7 +153,10 @@ class Side:
             return True
         asked = self.lab["dir"].spawn([*self.tool.words, "status", "--json"], text=True,
                                       stdout=subprocess.PIPE)
-        said = json.loads(asked.communicate()[0])["datapath"]
+        said = json.loads(asked.communicate()[0])
+        if SCHEDULE != "daemon" and not said["schedule"]["connections"]:
+            return False
+        said = said["datapath"]
         return said["copies"] > 0 or said["flow"] > 0
 
     def ended(self):
