@@ -100,8 +100,8 @@ static bool copy_read(struct observer *observer, const struct nlmsghdr *nlh, str
 		case NFULA_IFINDEX_INDEV:
 			pkt->ifindex = attr_word(attr);
 			break;
-		case NFULA_PREFIX: /* nothing else has one */
-			pkt->chosen = true;
+		case NFULA_PREFIX: /* always there; nothing else has one that is not empty */
+			pkt->chosen = mnl_attr_get_payload_len(attr) > sizeof("");
 			break;
 		case NFULA_SEQ:
 			sequence_note(observer, attr_word(attr));

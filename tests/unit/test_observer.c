@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* daemon/observer.c: copies that a kernel makes of packets on a namespace's own loopback. */
 #include "daemon/observer.h"
+#include "daemon/carrier.h"
 #include "lib/log.h"
 #include "tests/unit/netns_build.h"
 
@@ -13,6 +14,7 @@ static const char rules[] = "table inet test {\n"
 			    "		type filter hook output priority -150\n"
 			    "		tcp dport 80 tcp flags fin,syn,rst log group 77\n"
 			    "		udp dport 53 log group 77\n"
+			    "		udp dport 54 log prefix \"nfvs\" group 77\n"
 			    "	}\n"
 			    "}\n";
 
@@ -111,6 +113,31 @@ Test(observer, tcp_both_families)
 		close(netns_connect(i ? AF_INET6 : AF_INET, SOCK_STREAM, 80, &flow));
 	}
 	cr_assert_eq(copies(observer, 4, 2000), 4, "SYN and FIN of each");
+	observer_close(observer);
+}
+
+/* Every copy says what its rule's prefix is, also that it is none: not each connection that begins
+ * or ends is one that the rules gave a server, of which this one is not known. */
+Test(observer, only_copies_with_a_prefix_are_newcomers)
+{
+	struct newcomers *newcomers = carrier_newcomers(director_carrier(director));
+	struct observer *observer;
+	struct error err = {""};
+	struct flow flow;
+
+	observer = opened();
+	if (!observer)
+		return;
+	cr_assert_eq(observer_start(observer, director, &err), 0, "%s", err.text);
+	send(netns_connect(AF_INET, SOCK_DGRAM, 53, &flow), "x", 1, 0);
+	cr_assert_eq(copies(observer, 1, 2000), 1);
+	usleep(20000); /* a copy counts before it is looked at */
+	cr_assert_not(atomic_load(&newcomers->missed));
+	send(netns_connect(AF_INET, SOCK_DGRAM, 54, &flow), "x", 1, 0);
+	cr_assert_eq(copies(observer, 2, 2000), 2);
+	for (unsigned int ms = 0; ms < 2000 && !atomic_load(&newcomers->missed); ms++)
+		usleep(1000);
+	cr_assert(atomic_load(&newcomers->missed));
 	observer_close(observer);
 }
 
