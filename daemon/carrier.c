@@ -119,7 +119,7 @@ struct carrier *carrier_new(const struct director_conf *conf, const struct rules
 	carrier->wanted = conf->datapath;
 	carrier->carries = caps->carries && conf->rules_managed;
 	carrier->numbers = numbers_new(conf->mark_mask);
-	carrier->ingress = ingress_new(conf, caps->learns && conf->rules_managed);
+	carrier->ingress = ingress_new(conf, caps->learns && conf->rules_managed, caps->stands_in);
 	carrier->direct.newcomers = &carrier->newcomers;
 	carrier->turns = turns_new(conf->schedule);
 	if (!carrier->numbers || !carrier->ingress || !carrier->turns) {
@@ -278,7 +278,7 @@ static int list_learned(struct carrier *carrier, const struct service *svc)
 	cds_list_for_each_entry (dest, &svc->dests, list) {
 		numbers_list(carrier->numbers, dest->number);
 		ret = ret ? ret
-			  : ingress_add(carrier->ingress, dest,
+			  : ingress_add(carrier->ingress, svc, dest,
 					numbers_mark(carrier->numbers, dest->number),
 					numbers_label(carrier->numbers, dest->number));
 	}
@@ -385,8 +385,6 @@ void carrier_settle(struct carrier *carrier)
 {
 	struct error err = {""};
 
-	atomic_store_explicit(&carrier->direct.settings->carries, carrier->used,
-			      memory_order_relaxed);
 	numbers_settle(carrier->numbers);
 	rcu_read_lock();
 	services_each(carrier->direct.services, settle_service, carrier);
@@ -395,6 +393,9 @@ void carrier_settle(struct carrier *carrier)
 		ingress_withdraw(carrier->ingress); /* an earlier daemon's, to whom it was */
 	else if (ingress_settle(carrier->ingress, &err))
 		log_warn("%s: nfvsd carries the connections to dr servers itself", err.text);
+	atomic_store_explicit(&carrier->direct.settings->carries,
+			      carrier->used || ingress_stands_in(carrier->ingress),
+			      memory_order_relaxed);
 	if (!carrier->settled)
 		take_over(carrier);
 	carrier->settled = true;

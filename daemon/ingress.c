@@ -3,24 +3,28 @@
  * Who is carried at the devices, and for how long. The one idea: a connection stays in the kernel's
  * map until the daemon takes it out, so the daemon may die meanwhile; and whether it still lives is
  * seen by its element's counter, which is read when the daemon has seen no packet for the time that
- * the connection's state lasts. Control thread.
+ * the connection's state lasts. New ones that come meanwhile are dealt out by tables of their own
+ * (rules/stand_in.h), which are made from the same plan. Control thread.
  */
 #include "daemon/ingress.h"
 #include "daemon/links.h"
 #include "lib/array.h"
 #include "lib/log.h"
 #include "lvs/restore.h"
+#include "rules/stand_in.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define LATER_MS 10000u /* when the kernel does not answer */
 
 struct plan {
 	struct ingress_hop *hops;
-	struct dest **dests; /* of the hops; for ingress_settle() alone */
-	size_t len, max, dests_max;
+	struct dest **dests;		 /* of the hops; for ingress_settle() alone */
+	struct stand_in_server *servers; /* likewise */
+	size_t len, max, dests_max, servers_max;
 	struct ingress_device *devices;
 	size_t devices_len;
 };
@@ -32,14 +36,16 @@ struct ingress {
 	struct link *devices;
 	size_t devices_len;
 	uint32_t mtu; /* the largest of them */
-	bool possible;
-	bool wanted;	/* there are such servers */
-	bool installed; /* the kernel may have the table */
+	bool possible, stands_in;
+	uint32_t seed;
+	struct stand_in *stand_in; /* in the kernel, or NULL */
+	bool wanted;		   /* there are such servers */
+	bool installed;		   /* the kernel may have the table */
 	struct flow *forgotten;
 	size_t forgotten_len, forgotten_max;
 };
 
-struct ingress *ingress_new(const struct director_conf *conf, bool possible)
+struct ingress *ingress_new(const struct director_conf *conf, bool possible, bool stands_in)
 {
 	struct ingress *ingress = calloc(1, sizeof(*ingress));
 
@@ -48,6 +54,10 @@ struct ingress *ingress_new(const struct director_conf *conf, bool possible)
 	ingress->conf = conf;
 	ingress->links = links_open();
 	ingress->possible = ingress->links && possible;
+	ingress->stands_in =
+		ingress->possible && stands_in &&
+		getrandom(&ingress->seed, sizeof(ingress->seed), 0) == sizeof(ingress->seed);
+	ingress->seed |= 1;
 	ingress->installed = true; /* a daemon may have been killed */
 	return ingress;
 }
@@ -56,6 +66,7 @@ static void plan_clear(struct plan *plan)
 {
 	free(plan->hops);
 	free(plan->dests);
+	free(plan->servers);
 	free(plan->devices);
 	*plan = (struct plan){0};
 }
@@ -66,6 +77,7 @@ void ingress_free(struct ingress *ingress)
 		return;
 	plan_clear(&ingress->next);
 	plan_clear(&ingress->now);
+	stand_in_free(ingress->stand_in);
 	links_close(ingress->links);
 	free(ingress->devices);
 	free(ingress->forgotten);
@@ -85,6 +97,11 @@ void ingress_forgo(struct ingress *ingress)
 bool ingress_stale(struct ingress *ingress)
 {
 	return ingress->wanted && links_changed(ingress->links);
+}
+
+bool ingress_stands_in(const struct ingress *ingress)
+{
+	return ingress->stand_in;
 }
 
 size_t ingress_servers(const struct ingress *ingress)
@@ -138,7 +155,27 @@ static bool find_way(struct ingress *ingress, const struct dest *dest, struct ho
 	return mtu && mtu >= ingress->mtu;
 }
 
-int ingress_add(struct ingress *ingress, struct dest *dest, uint32_t mark, const char *label)
+/* By a mark that others set we know no connection that has only begun. */
+static struct stand_in_server server_of(const struct service *svc, const struct dest *dest,
+					uint32_t mark)
+{
+	const bool marked = svc->key.fwmark && !svc->matches_len;
+
+	return (struct stand_in_server){
+		.service = &svc->key,
+		.sticky = atomic_load_explicit(&svc->flags, memory_order_relaxed) &
+			  SERVICE_PERSISTENT,
+		.weight = marked ? 0
+				 : (uint32_t)atomic_load_explicit(&dest->weight,
+								  memory_order_relaxed),
+		.mark = mark,
+		.af = dest->af,
+		.addr = dest->addr,
+	};
+}
+
+int ingress_add(struct ingress *ingress, const struct service *svc, struct dest *dest,
+		uint32_t mark, const char *label)
 {
 	struct plan *plan = &ingress->next;
 	struct hop hop;
@@ -147,9 +184,11 @@ int ingress_add(struct ingress *ingress, struct dest *dest, uint32_t mark, const
 	if (!find_way(ingress, dest, &hop))
 		return 0;
 	if (!array_grow(&plan->hops, plan->len, &plan->max, sizeof(*plan->hops)) ||
-	    !array_grow(&plan->dests, plan->len, &plan->dests_max, sizeof(struct dest *)))
+	    !array_grow(&plan->dests, plan->len, &plan->dests_max, sizeof(struct dest *)) ||
+	    !array_grow(&plan->servers, plan->len, &plan->servers_max, sizeof(*plan->servers)))
 		return -ENOMEM;
 	plan->dests[plan->len] = dest;
+	plan->servers[plan->len] = server_of(svc, dest, mark);
 	plan->hops[plan->len++] = (struct ingress_hop){.mark = mark,
 						       .af = dest->af,
 						       .addr = hop.addr,
@@ -200,6 +239,31 @@ static int put(struct ingress *ingress, struct error *err)
 	return ret ? ingress_install(&to, err) : 0;
 }
 
+/* Without it nothing new reaches these servers while there is no daemon, and that is all. */
+static void settle_stand_in(struct ingress *ingress, const struct plan *plan)
+{
+	const struct director_conf *conf = ingress->conf;
+	struct error err = {""};
+	struct stand_in *next;
+	int ret = -ENOENT;
+
+	if (!ingress->stands_in)
+		return;
+	next = stand_in_build(conf->table, conf->mark_mask, ingress->seed, plan->servers,
+			      plan->len);
+	if (next && ingress->stand_in)
+		ret = stand_in_update(ingress->stand_in, next, &err);
+	if (next && ret)
+		ret = stand_in_install(next, &err);
+	stand_in_free(ingress->stand_in);
+	ingress->stand_in = ret ? NULL : next;
+	if (!ret)
+		return;
+	stand_in_free(next);
+	log_warn("%s: without nfvsd there are no new connections to dr servers",
+		 next ? err.text : "no memory for the rules");
+}
+
 int ingress_settle(struct ingress *ingress, struct error *err)
 {
 	struct plan *plan = &ingress->next;
@@ -220,6 +284,7 @@ int ingress_settle(struct ingress *ingress, struct error *err)
 	plan_clear(&ingress->now);
 	if (ret)
 		return ret;
+	settle_stand_in(ingress, plan);
 	ingress->now = *plan;
 	*plan = (struct plan){0};
 	return 0;
@@ -227,9 +292,13 @@ int ingress_settle(struct ingress *ingress, struct error *err)
 
 void ingress_withdraw(struct ingress *ingress)
 {
-	if (ingress->installed)
+	if (ingress->installed) {
+		(void)stand_in_remove(ingress->conf->table, NULL);
 		(void)ingress_remove(ingress->conf->table, NULL);
+	}
 	ingress->installed = false;
+	stand_in_free(ingress->stand_in);
+	ingress->stand_in = NULL;
 	plan_clear(&ingress->now);
 }
 
@@ -287,12 +356,21 @@ struct found {
 	const struct numbers *numbers;
 };
 
-/* Only what is established is learned; of what was closed without us, the copies are lost. */
+/* What is established is learned, or that it has begun; of what was closed without us, the copies
+ * are lost. */
+static uint8_t state_of(const struct ingress_flow *flow)
+{
+	const struct proto *proto = proto_find(flow->flow.protocol);
+
+	if (flow->begun)
+		return TCP_SRECV;
+	return proto && proto->established != PROTO_STATELESS ? proto->established : 0;
+}
+
 static void collect(const struct ingress_flow *flow, void *data)
 {
 	struct found *found = data;
 	struct dest *dest = numbers_dest(found->numbers, flow->mark);
-	const struct proto *proto = proto_find(flow->flow.protocol);
 
 	if (!array_grow(&found->items, found->len, &found->max, sizeof(*found->items)))
 		return;
@@ -302,7 +380,7 @@ static void collect(const struct ingress_flow *flow, void *data)
 		.dest = dest,
 		.server = dest ? dest->addr : (union addr){.ip = 0},
 		.server_port = flow->flow.dport,
-		.state = proto && proto->established != PROTO_STATELESS ? proto->established : 0,
+		.state = state_of(flow),
 	};
 }
 

@@ -10,9 +10,9 @@
  * functions belong to the control thread but ingress_drop(). */
 struct ingress;
 
-/* Borrows @conf. @possible: the kernel can do it, and the rules are nfvsd's. NULL without memory.
- */
-struct ingress *ingress_new(const struct director_conf *conf, bool possible);
+/* Borrows @conf. @possible: the kernel can do it, and the rules are nfvsd's. @stands_in: and it can
+ * begin connections without us. NULL without memory. */
+struct ingress *ingress_new(const struct director_conf *conf, bool possible, bool stands_in);
 void ingress_free(struct ingress *ingress);
 
 /* If not, no plan is to be made. */
@@ -24,9 +24,11 @@ void ingress_forgo(struct ingress *ingress);
 /* A new plan, without servers. */
 void ingress_begin(struct ingress *ingress);
 
-/* This server too, if there is a way to it through such devices as the kernel can carry by; else
- * the daemon sends its packets. @mark: its number; @label: until ingress_settle(). */
-int ingress_add(struct ingress *ingress, struct dest *dest, uint32_t mark, const char *label);
+/* This server of @svc too, all of which follow each other, if there is a way to it through such
+ * devices as the kernel can carry by; else the daemon sends its packets. @mark: its number; @label:
+ * until ingress_settle(). */
+int ingress_add(struct ingress *ingress, const struct service *svc, struct dest *dest,
+		uint32_t mark, const char *label);
 
 /* The plan goes into the kernel, and its servers' connections may be carried: their marks are set.
  * Without servers the table goes. -errno with @err: nothing is carried. */
@@ -34,6 +36,9 @@ int ingress_settle(struct ingress *ingress, struct error *err);
 
 /* Has something about devices or routes changed, by which a plan would be another one? */
 bool ingress_stale(struct ingress *ingress);
+
+/* Do rules in the kernel begin connections that we let pass? */
+bool ingress_stands_in(const struct ingress *ingress);
 
 /* How many servers' connections are carried. */
 size_t ingress_servers(const struct ingress *ingress);

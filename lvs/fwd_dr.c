@@ -14,7 +14,8 @@
 /*
  * The mark by which the devices learn the way of the connection; 0: its next packet is for the
  * daemon as well. What comes after this one must not change the connection's state, or do so by a
- * SYN, FIN or RST, which the daemon sees: so it is established, and by a FIN or RST it is not.
+ * SYN, FIN or RST, which the daemon sees: so it is established, and by a FIN or RST it is not. By a
+ * SYN they learn where the handshake's ACK is to go if there is no daemon then.
  */
 static uint32_t learn_mark(const struct direct *d, const struct conn *conn, const struct pkt *pkt)
 {
@@ -23,7 +24,7 @@ static uint32_t learn_mark(const struct direct *d, const struct conn *conn, cons
 
 	if (!mark || pkt->hook != HOOK_PREROUTING || conn->protocol == IPPROTO_SCTP)
 		return 0;
-	if (proto->established != PROTO_STATELESS &&
+	if (proto->established != PROTO_STATELESS && !proto->starts(pkt) &&
 	    atomic_load_explicit(&conn->state, memory_order_relaxed) != proto->established)
 		return 0;
 	return mark | mark_told(d->mark_mask);

@@ -8,6 +8,7 @@
  */
 #include "lvs/transmit.h"
 #include "lvs/icmp.h"
+#include "lvs/verdict.h"
 
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
@@ -110,6 +111,16 @@ struct verdict transmit_own(struct direct *d, struct pkt *pkt)
 	return (struct verdict){.action = VERDICT_STOLEN};
 }
 
+/* To this machine itself: no schedule of the rules' is to send it elsewhere. */
+static struct verdict deliver(const struct direct *d, const struct pkt *pkt)
+{
+	return (struct verdict){
+		.action = VERDICT_ACCEPT,
+		.set_mark = pkt->hook == HOOK_PREROUTING &&
+			    atomic_load_explicit(&d->settings->carries, memory_order_relaxed),
+		.mark = (pkt->mark & ~d->mark_mask) | mark_unseen(d->mark_mask)};
+}
+
 /* The way by which the director sends @pkt to @dest itself; NULL: it does not, and *@verdict says
  * what becomes of the packet. A server that is this machine gets it by local delivery. */
 static const struct route *way_to(struct direct *d, struct dest *dest, struct pkt *pkt,
@@ -120,7 +131,7 @@ static const struct route *way_to(struct direct *d, struct dest *dest, struct pk
 	if (!route)
 		*verdict = no_route(d, pkt);
 	else if (route->local)
-		*verdict = (struct verdict){.action = VERDICT_ACCEPT};
+		*verdict = deliver(d, pkt);
 	else if (!transmit_expired(d, pkt, verdict))
 		return route;
 	return NULL;

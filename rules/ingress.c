@@ -27,7 +27,7 @@
 
 static const struct {
 	uint32_t key_type, key_len, value_type, value_len;
-	bool counted, learns, big; /* big: the value is in network byte order */
+	bool counted, learns, ends, big; /* big: the value is in network byte order */
 } layouts[INGRESS_SETS] = {
 	[INGRESS_LEARN] = {TYPE_MARK, 4, 0, 0, .counted = false},
 	[INGRESS_LIVING] = {TYPE_MARK, 4, 0, 0, .counted = true},
@@ -38,7 +38,14 @@ static const struct {
 			    .learns = true},
 	[INGRESS_FLOWS6] = {FLOW_TYPES(TYPE_IP6ADDR), 44, TYPE_MARK, 4, .counted = true,
 			    .learns = true},
+	[INGRESS_BEGUN4] = {FLOW_TYPES(TYPE_IPADDR), 20, TYPE_MARK, 4, .learns = true,
+			    .ends = true},
+	[INGRESS_BEGUN6] = {FLOW_TYPES(TYPE_IP6ADDR), 44, TYPE_MARK, 4, .learns = true,
+			    .ends = true},
 };
+
+/* Handshakes are fewer than connections: so many times is their room smaller. */
+#define BEGUN_SHARE 16
 
 /*
  * The kernel could note the time of each element's last packet, which is what we want to know, but
@@ -64,7 +71,12 @@ static void put_set(struct transaction *t, enum ingress_set id, uint32_t flows)
 		nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, layouts[id].value_len);
 	}
 	if (layouts[id].learns)
-		nftnl_set_set_u32(set, NFTNL_SET_DESC_SIZE, flows);
+		nftnl_set_set_u32(set, NFTNL_SET_DESC_SIZE,
+				  layouts[id].ends ? flows / BEGUN_SHARE : flows);
+	if (layouts[id].ends) {
+		flags |= NFT_SET_TIMEOUT;
+		nftnl_set_set_u64(set, NFTNL_SET_TIMEOUT, INGRESS_BEGUN_MS);
+	}
 	nftnl_set_set_u32(set, NFTNL_SET_FLAGS, flags);
 	message_set_byteorder(t, set, !layouts[id].learns, !layouts[id].big);
 	if (nlh)
@@ -118,6 +130,8 @@ static bool belongs(enum ingress_set id, const struct ingress_hop *hop)
 		return hop->af == AF_INET6;
 	case INGRESS_FLOWS4:
 	case INGRESS_FLOWS6:
+	case INGRESS_BEGUN4:
+	case INGRESS_BEGUN6:
 		return false;
 	case INGRESS_LEARN:
 	case INGRESS_LIVING:

@@ -60,7 +60,8 @@ int ingress_remove(const char *table, struct error *err);
 struct ingress_flow {
 	struct flow flow; /* client -> virtual */
 	uint32_t mark;
-	uint64_t packets; /* since then, and the one by which it learned */
+	uint64_t packets; /* since then, and the one by which it learned; not if only @begun */
+	bool begun;	  /* by a SYN: it forgets it by itself */
 };
 
 /* -ENOENT: it has no such connection. */
@@ -69,7 +70,7 @@ int ingress_flow_get(const char *table, const struct flow *flow, struct ingress_
 /* It forgets them; those that it has not are no error. */
 int ingress_flows_delete(const char *table, const struct flow *flows, size_t len);
 
-/* Calls @fn for all of them; no table is no error. */
+/* Calls @fn for all of them, those that have only begun last; no table is no error. */
 int ingress_flows_read(const char *table, void (*fn)(const struct ingress_flow *flow, void *data),
 		       void *data);
 

@@ -5,7 +5,8 @@
  * do with all that follow. What is learned is looked up before the kernel's IP stack sees the
  * packet; what is not known, fragments, and packets whose time to live ends go up to the stack, and
  * so to the queue. SYNs do, too, after what was known is forgotten; of FIN and RST the daemon gets
- * a copy. Control thread.
+ * a copy. By a SYN only so much is learned that what follows goes up with its server's number, for
+ * when there is no daemon (stand_in.h). Control thread.
  */
 #include "rules/ingress_rules.h"
 #include "lvs/verdict.h"
@@ -28,7 +29,7 @@
 const char *const ingress_set_names[INGRESS_SETS] = {
 	[INGRESS_LEARN] = "learn",   [INGRESS_LIVING] = "flows_in", [INGRESS_DEVICES] = "devices",
 	[INGRESS_HOPS4] = "hops4",   [INGRESS_HOPS6] = "hops6",	    [INGRESS_FLOWS4] = "flows4",
-	[INGRESS_FLOWS6] = "flows6",
+	[INGRESS_FLOWS6] = "flows6", [INGRESS_BEGUN4] = "begun4",   [INGRESS_BEGUN6] = "begun6",
 };
 
 const char *const ingress_chains[] = {"arriving", "edges", "carried4", "carried6", "leaving", NULL};
@@ -134,27 +135,32 @@ static const char *flows(const struct builder *b)
 	return ingress_set_names[b->family == FAMILY_IP6 ? INGRESS_FLOWS6 : INGRESS_FLOWS4];
 }
 
-/* Goes on if the connection is known, and the packet gets its server's number. */
-static void known(struct builder *b)
+static const char *begun(const struct builder *b)
+{
+	return ingress_set_names[b->family == FAMILY_IP6 ? INGRESS_BEGUN6 : INGRESS_BEGUN4];
+}
+
+/* Goes on if @set knows the connection, and the packet gets its server's number. */
+static void known(struct builder *b, const char *set)
 {
 	struct nftnl_expr *e;
 
 	(void)key(b);
-	e = builder_lookup(b, flows(b), REG_KEY);
+	e = builder_lookup(b, set, REG_KEY);
 	if (e)
 		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, REG_KEY);
 	builder_mark_store(b);
 }
 
-/* Learns the connection with the number in @data, or (@data 0) forgets it. */
-static void dynset(struct builder *b, uint32_t op, uint32_t data)
+/* @set learns the connection with the number in @data, or (@data 0) forgets it. */
+static void dynset(struct builder *b, const char *set, uint32_t op, uint32_t data)
 {
 	struct nftnl_expr *e = builder_expr(b, "dynset");
 
 	if (!e)
 		return;
 	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, op);
-	nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, flows(b));
+	nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, set);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, REG_KEY);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_DATA, data);
 }
@@ -171,14 +177,20 @@ static void arriving_put(struct transaction *t, enum family family)
 
 	whole(&rule.b, IPPROTO_TCP);
 	tcp_flags(&rule.b, TH_FIN | TH_SYN | TH_RST, NFT_CMP_EQ);
-	known(&rule.b);
+	known(&rule.b, flows(&rule.b));
 	builder_verdict(&rule.b, NFT_GOTO, carried_chain(family));
 	rule_end(t, &rule);
 
 	rule = rule_begin(t, "arriving", family);
 	whole(&rule.b, IPPROTO_UDP);
-	known(&rule.b);
+	known(&rule.b, flows(&rule.b));
 	builder_verdict(&rule.b, NFT_GOTO, carried_chain(family));
+	rule_end(t, &rule);
+
+	rule = rule_begin(t, "arriving", family);
+	whole(&rule.b, IPPROTO_TCP);
+	tcp_flags(&rule.b, TH_SYN, NFT_CMP_EQ);
+	known(&rule.b, begun(&rule.b));
 	rule_end(t, &rule);
 
 	rule = rule_begin(t, "arriving", family);
@@ -198,25 +210,32 @@ static void immediate(struct builder *b, uint32_t value, uint32_t reg)
 	nftnl_expr_set(e, NFTNL_EXPR_IMM_DATA, &value, sizeof(value));
 }
 
+static void tcp_only(struct builder *b)
+{
+	const uint8_t tcp = IPPROTO_TCP;
+
+	protocol(b);
+	builder_meta(b, NFT_META_L4PROTO, REG_KEY);
+	builder_compare(b, NFT_CMP_EQ, &tcp, sizeof(tcp));
+}
+
 static void edges_put(struct transaction *t, enum family family)
 {
 	struct rule rule = rule_begin(t, "edges", family);
-	const uint8_t tcp = IPPROTO_TCP;
 	uint32_t reg;
 
-	protocol(&rule.b);
-	builder_meta(&rule.b, NFT_META_L4PROTO, REG_KEY);
-	builder_compare(&rule.b, NFT_CMP_EQ, &tcp, sizeof(tcp));
+	tcp_only(&rule.b);
 	tcp_flags(&rule.b, TH_SYN, NFT_CMP_NEQ);
 	reg = key(&rule.b);
 	immediate(&rule.b, 0, reg);
-	dynset(&rule.b, NFT_DYNSET_OP_DELETE, reg);
+	dynset(&rule.b, flows(&rule.b), NFT_DYNSET_OP_DELETE, reg);
+	dynset(&rule.b, begun(&rule.b), NFT_DYNSET_OP_DELETE, reg);
 	builder_verdict(&rule.b, NFT_RETURN, NULL);
 	rule_end(t, &rule);
 
 	rule = rule_begin(t, "edges", family);
 	protocol(&rule.b);
-	known(&rule.b);
+	known(&rule.b, flows(&rule.b));
 	builder_copy(&rule.b, NULL);
 	builder_verdict(&rule.b, NFT_GOTO, carried_chain(family));
 	rule_end(t, &rule);
@@ -256,17 +275,43 @@ static void carried_put(struct transaction *t, enum family family)
 	rule_end(t, &rule);
 }
 
+/* If the packet is one to learn by, @set learns. */
+static void learn(struct builder *b, const char *set)
+{
+	mark_lookup(b, INGRESS_LEARN, 0);
+	builder_meta(b, NFT_META_MARK, REG_KEY);
+	builder_mask(b, ~mark_told(b->ruleset->mark_mask), 0, REG_DATA);
+	(void)key(b);
+	dynset(b, set, NFT_DYNSET_OP_UPDATE, REG_DATA);
+}
+
+/* By a SYN, that a connection begins; by anything else, that it is there. */
 static void leaving_put(struct transaction *t, enum family family)
 {
 	struct rule rule = rule_begin(t, "leaving", family);
-	const uint32_t learn = mark_told(t->ruleset->mark_mask);
+	uint32_t reg;
 
+	tcp_only(&rule.b);
+	tcp_flags(&rule.b, TH_SYN, NFT_CMP_NEQ);
+	learn(&rule.b, begun(&rule.b));
+	rule_end(t, &rule);
+
+	rule = rule_begin(t, "leaving", family);
+	tcp_only(&rule.b);
+	tcp_flags(&rule.b, TH_SYN, NFT_CMP_NEQ);
+	builder_verdict(&rule.b, NFT_RETURN, NULL);
+	rule_end(t, &rule);
+
+	rule = rule_begin(t, "leaving", family);
 	protocol(&rule.b);
-	mark_lookup(&rule.b, INGRESS_LEARN, 0);
-	builder_meta(&rule.b, NFT_META_MARK, REG_KEY);
-	builder_mask(&rule.b, ~learn, 0, REG_DATA);
-	(void)key(&rule.b);
-	dynset(&rule.b, NFT_DYNSET_OP_UPDATE, REG_DATA);
+	learn(&rule.b, flows(&rule.b));
+	rule_end(t, &rule);
+
+	rule = rule_begin(t, "leaving", family);
+	tcp_only(&rule.b);
+	reg = key(&rule.b);
+	immediate(&rule.b, 0, reg);
+	dynset(&rule.b, begun(&rule.b), NFT_DYNSET_OP_DELETE, reg);
 	rule_end(t, &rule);
 }
 

@@ -14,8 +14,13 @@ enum ingress_set {
 	INGRESS_HOPS6,
 	INGRESS_FLOWS4, /* what was learned */
 	INGRESS_FLOWS6,
+	INGRESS_BEGUN4, /* likewise, by a SYN: for as long as a handshake may take */
+	INGRESS_BEGUN6,
 	INGRESS_SETS
 };
+
+/* As long as IPVS's state SYN_RECV. */
+#define INGRESS_BEGUN_MS 60000u
 
 extern const char *const ingress_set_names[INGRESS_SETS];
 

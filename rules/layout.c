@@ -233,6 +233,7 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_CLASSIFY,
 	 "most packets end here; what a group claims is not in this set",
 	 {IN_SET(SET_SERVICES, VIRTUAL), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_CLASSIFY, "the devices know it", {PLAIN(STMT_MARKED), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_CLASSIFY,
 	 "a mark that somebody set, and that a service has, stands",
 	 {IN_SET(SET_MARKS, FIELD_MARK), GOTO(CHAIN_REQUESTS)}},

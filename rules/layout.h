@@ -213,7 +213,7 @@ struct elements {
 };
 
 struct ruleset {
-	char table[64];
+	char table[72]; /* and room for what a table beside it is called */
 	enum queue_method method;
 	uint16_t first_queue, queues, copies;
 	uint32_t mark_mask, seed;

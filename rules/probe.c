@@ -9,6 +9,7 @@
 #include "rules/exprs.h"
 #include "rules/ingress.h"
 #include "rules/messages.h"
+#include "rules/stand_in.h"
 
 #include <errno.h>
 #include <libnftnl/chain.h>
@@ -156,6 +157,7 @@ int rules_probe(struct rules_caps *caps, struct error *err)
 		.tproxy = !try(exprs_tproxy, NULL),
 		.carries = carries(),
 		.learns = ingress_probe(),
+		.stands_in = stand_in_probe(),
 	};
 	return 0;
 }

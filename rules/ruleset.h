@@ -97,6 +97,7 @@ struct rules_caps {
 	bool notrack;	   /* nft_ct: keeps conntrack away */
 	bool carries;	   /* nft_ct, nft_nat, nft_log, nft_numgen, nft_hash, counters in sets */
 	bool learns;	   /* nft_fwd_netdev, egress hooks, maps that count: see rules/ingress.h */
+	bool stands_in;	   /* nft_dup for both families, nft_hash: see rules/stand_in.h */
 	bool tproxy; /* nft_tproxy: makes the kernel reassemble fragments, without conntrack */
 };
 
