@@ -347,7 +347,7 @@ int director_dest_set(struct director *director, const struct service_key *key,
 	dest = service_dest(svc, spec->af, &spec->addr, spec->port);
 	/* The rules have a carried service's weights for when no daemon is there. */
 	if (dest &&
-	    (svc->carried ||
+	    (svc->carried || svc->learned ||
 	     atomic_load_explicit(&dest->forward, memory_order_relaxed)->method != spec->method))
 		director->stale = true;
 	ret = service_dest_edit(svc, spec, &dest);

@@ -356,14 +356,18 @@ struct found {
 	const struct numbers *numbers;
 };
 
-/* What is established is learned, or that it has begun; of what was closed without us, the copies
- * are lost. */
 static uint8_t state_of(const struct ingress_flow *flow)
 {
 	const struct proto *proto = proto_find(flow->flow.protocol);
 
-	if (flow->begun)
+	switch (flow->phase) {
+	case INGRESS_CLOSING:
+		return TCP_FINWAIT;
+	case INGRESS_OPEN:
+		break;
+	case INGRESS_BEGUN:
 		return TCP_SRECV;
+	}
 	return proto && proto->established != PROTO_STATELESS ? proto->established : 0;
 }
 
@@ -391,13 +395,14 @@ uint64_t ingress_restore(struct ingress *ingress, struct direct *d, const struct
 
 	(void)ingress_flows_read(ingress->conf->table, collect, &found);
 	for (size_t i = 0; i < found.len; i++) {
-		bool known;
+		enum restored restored = RESTORED_NOT;
 
 		rcu_read_lock();
-		known = found.items[i].dest && conn_restore(d, &found.items[i]);
+		if (found.items[i].dest)
+			restored = conn_restore(d, &found.items[i]);
 		rcu_read_unlock();
-		taken += known;
-		if (!known)
+		taken += restored == RESTORED_NEW;
+		if (restored == RESTORED_NOT)
 			(void)ingress_flows_delete(ingress->conf->table, &found.items[i].flow, 1);
 	}
 	free(found.items);

@@ -27,25 +27,30 @@
 
 static const struct {
 	uint32_t key_type, key_len, value_type, value_len;
-	bool counted, learns, ends, big; /* big: the value is in network byte order */
+	bool counted, learns, big; /* big: the value is in network byte order */
+	uint32_t ends;		   /* ms after which the kernel forgets an element */
 } layouts[INGRESS_SETS] = {
 	[INGRESS_LEARN] = {TYPE_MARK, 4, 0, 0, .counted = false},
 	[INGRESS_LIVING] = {TYPE_MARK, 4, 0, 0, .counted = true},
 	[INGRESS_DEVICES] = {TYPE_MARK, 4, TYPE_IFINDEX, 4, .counted = false},
 	[INGRESS_HOPS4] = {TYPE_MARK, 4, TYPE_IPADDR, 4, .big = true},
 	[INGRESS_HOPS6] = {TYPE_MARK, 4, TYPE_IP6ADDR, 16, .big = true},
+	[INGRESS_CLOSING4] = {FLOW_TYPES(TYPE_IPADDR), 20, TYPE_MARK, 4, .learns = true,
+			      .ends = INGRESS_CLOSING_MS},
+	[INGRESS_CLOSING6] = {FLOW_TYPES(TYPE_IP6ADDR), 44, TYPE_MARK, 4, .learns = true,
+			      .ends = INGRESS_CLOSING_MS},
 	[INGRESS_FLOWS4] = {FLOW_TYPES(TYPE_IPADDR), 20, TYPE_MARK, 4, .counted = true,
 			    .learns = true},
 	[INGRESS_FLOWS6] = {FLOW_TYPES(TYPE_IP6ADDR), 44, TYPE_MARK, 4, .counted = true,
 			    .learns = true},
 	[INGRESS_BEGUN4] = {FLOW_TYPES(TYPE_IPADDR), 20, TYPE_MARK, 4, .learns = true,
-			    .ends = true},
+			    .ends = INGRESS_BEGUN_MS},
 	[INGRESS_BEGUN6] = {FLOW_TYPES(TYPE_IP6ADDR), 44, TYPE_MARK, 4, .learns = true,
-			    .ends = true},
+			    .ends = INGRESS_BEGUN_MS},
 };
 
-/* Handshakes are fewer than connections: so many times is their room smaller. */
-#define BEGUN_SHARE 16
+/* What begins and ends is less than what is there: so many times is its room smaller. */
+#define EDGES_SHARE 16
 
 /*
  * The kernel could note the time of each element's last packet, which is what we want to know, but
@@ -72,10 +77,10 @@ static void put_set(struct transaction *t, enum ingress_set id, uint32_t flows)
 	}
 	if (layouts[id].learns)
 		nftnl_set_set_u32(set, NFTNL_SET_DESC_SIZE,
-				  layouts[id].ends ? flows / BEGUN_SHARE : flows);
+				  layouts[id].ends ? flows / EDGES_SHARE : flows);
 	if (layouts[id].ends) {
 		flags |= NFT_SET_TIMEOUT;
-		nftnl_set_set_u64(set, NFTNL_SET_TIMEOUT, INGRESS_BEGUN_MS);
+		nftnl_set_set_u64(set, NFTNL_SET_TIMEOUT, layouts[id].ends);
 	}
 	nftnl_set_set_u32(set, NFTNL_SET_FLAGS, flags);
 	message_set_byteorder(t, set, !layouts[id].learns, !layouts[id].big);
@@ -128,6 +133,8 @@ static bool belongs(enum ingress_set id, const struct ingress_hop *hop)
 		return hop->af != AF_INET6;
 	case INGRESS_HOPS6:
 		return hop->af == AF_INET6;
+	case INGRESS_CLOSING4:
+	case INGRESS_CLOSING6:
 	case INGRESS_FLOWS4:
 	case INGRESS_FLOWS6:
 	case INGRESS_BEGUN4:

@@ -56,12 +56,19 @@ int ingress_update(const struct ingress_rules *from, const struct ingress_rules 
 /* An absent table is no error. */
 int ingress_remove(const char *table, struct error *err);
 
+/* What the table knows of a connection. */
+enum ingress_phase {
+	INGRESS_CLOSING, /* a FIN or RST came */
+	INGRESS_OPEN,
+	INGRESS_BEGUN /* only a SYN was sent; that it forgets by itself */
+};
+
 /* A connection that the table has learned. */
 struct ingress_flow {
 	struct flow flow; /* client -> virtual */
 	uint32_t mark;
-	uint64_t packets; /* since then, and the one by which it learned; not if only @begun */
-	bool begun;	  /* by a SYN: it forgets it by itself */
+	uint64_t packets; /* since then, and the one by which it learned; INGRESS_OPEN only */
+	enum ingress_phase phase;
 };
 
 /* -ENOENT: it has no such connection. */
@@ -70,7 +77,8 @@ int ingress_flow_get(const char *table, const struct flow *flow, struct ingress_
 /* It forgets them; those that it has not are no error. */
 int ingress_flows_delete(const char *table, const struct flow *flows, size_t len);
 
-/* Calls @fn for all of them, those that have only begun last; no table is no error. */
+/* Calls @fn for all of them, in the order of the phases; what is closing may come as open, too. No
+ * table is no error. */
 int ingress_flows_read(const char *table, void (*fn)(const struct ingress_flow *flow, void *data),
 		       void *data);
 

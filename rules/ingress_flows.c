@@ -57,7 +57,7 @@ static bool key_read(const uint8_t *key, uint32_t key_len, struct flow *flow)
 struct reading {
 	void (*fn)(const struct ingress_flow *flow, void *data);
 	void *data;
-	bool begun;
+	enum ingress_phase phase;
 };
 
 static int on_element(struct nftnl_set_elem *elem, void *data)
@@ -73,7 +73,7 @@ static int on_element(struct nftnl_set_elem *elem, void *data)
 		return 0;
 	memcpy(&flow.mark, value, sizeof(flow.mark));
 	(void)dump_counter(elem, &flow.packets, &bytes);
-	flow.begun = reading->begun;
+	flow.phase = reading->phase;
 	reading->fn(&flow, reading->data);
 	return 0;
 }
@@ -135,10 +135,12 @@ int ingress_flows_read(const char *table, void (*fn)(const struct ingress_flow *
 	struct mnl_socket *nl = dump_open();
 	int ret = nl ? 0 : -errno;
 
-	for (enum ingress_set id = INGRESS_FLOWS4; !ret && id <= INGRESS_BEGUN6; id++) {
+	for (enum ingress_set id = INGRESS_CLOSING4; !ret && id <= INGRESS_BEGUN6; id++) {
 		struct nftnl_set *set = set_new(table, id);
 
-		reading.begun = id >= INGRESS_BEGUN4;
+		reading.phase = id >= INGRESS_BEGUN4   ? INGRESS_BEGUN
+				: id >= INGRESS_FLOWS4 ? INGRESS_OPEN
+						       : INGRESS_CLOSING;
 		ret = set ? dump_elements(nl, FAMILY_DEVICES, set, true, on_element, &reading)
 			  : -ENOMEM;
 		if (set)

@@ -27,9 +27,12 @@
 #define REG_DATA  NFT_REG32_12 /* behind the longest key */
 
 const char *const ingress_set_names[INGRESS_SETS] = {
-	[INGRESS_LEARN] = "learn",   [INGRESS_LIVING] = "flows_in", [INGRESS_DEVICES] = "devices",
-	[INGRESS_HOPS4] = "hops4",   [INGRESS_HOPS6] = "hops6",	    [INGRESS_FLOWS4] = "flows4",
-	[INGRESS_FLOWS6] = "flows6", [INGRESS_BEGUN4] = "begun4",   [INGRESS_BEGUN6] = "begun6",
+	[INGRESS_LEARN] = "learn",	 [INGRESS_LIVING] = "flows_in",
+	[INGRESS_DEVICES] = "devices",	 [INGRESS_HOPS4] = "hops4",
+	[INGRESS_HOPS6] = "hops6",	 [INGRESS_FLOWS4] = "flows4",
+	[INGRESS_FLOWS6] = "flows6",	 [INGRESS_BEGUN4] = "begun4",
+	[INGRESS_BEGUN6] = "begun6",	 [INGRESS_CLOSING4] = "closing4",
+	[INGRESS_CLOSING6] = "closing6",
 };
 
 const char *const ingress_chains[] = {"arriving", "edges", "carried4", "carried6", "leaving", NULL};
@@ -140,6 +143,11 @@ static const char *begun(const struct builder *b)
 	return ingress_set_names[b->family == FAMILY_IP6 ? INGRESS_BEGUN6 : INGRESS_BEGUN4];
 }
 
+static const char *closing(const struct builder *b)
+{
+	return ingress_set_names[b->family == FAMILY_IP6 ? INGRESS_CLOSING6 : INGRESS_CLOSING4];
+}
+
 /* Goes on if @set knows the connection, and the packet gets its server's number. */
 static void known(struct builder *b, const char *set)
 {
@@ -230,7 +238,16 @@ static void edges_put(struct transaction *t, enum family family)
 	immediate(&rule.b, 0, reg);
 	dynset(&rule.b, flows(&rule.b), NFT_DYNSET_OP_DELETE, reg);
 	dynset(&rule.b, begun(&rule.b), NFT_DYNSET_OP_DELETE, reg);
+	dynset(&rule.b, closing(&rule.b), NFT_DYNSET_OP_DELETE, reg);
 	builder_verdict(&rule.b, NFT_RETURN, NULL);
+	rule_end(t, &rule);
+
+	rule = rule_begin(t, "edges", family);
+	protocol(&rule.b);
+	known(&rule.b, flows(&rule.b));
+	builder_meta(&rule.b, NFT_META_MARK, REG_DATA);
+	(void)key(&rule.b);
+	dynset(&rule.b, closing(&rule.b), NFT_DYNSET_OP_UPDATE, REG_DATA);
 	rule_end(t, &rule);
 
 	rule = rule_begin(t, "edges", family);

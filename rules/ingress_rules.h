@@ -12,15 +12,18 @@ enum ingress_set {
 	INGRESS_DEVICES, /* by which device a server is reached */
 	INGRESS_HOPS4,	 /* and at which neighbour */
 	INGRESS_HOPS6,
-	INGRESS_FLOWS4, /* what was learned */
+	INGRESS_CLOSING4, /* of what was learned, what ended by a FIN or RST: for as long as that */
+	INGRESS_CLOSING6, /* may be news to a daemon */
+	INGRESS_FLOWS4,	  /* what was learned */
 	INGRESS_FLOWS6,
 	INGRESS_BEGUN4, /* likewise, by a SYN: for as long as a handshake may take */
 	INGRESS_BEGUN6,
 	INGRESS_SETS
 };
 
-/* As long as IPVS's state SYN_RECV. */
-#define INGRESS_BEGUN_MS 60000u
+/* As long as IPVS's states SYN_RECV and FIN_WAIT. */
+#define INGRESS_BEGUN_MS   60000u
+#define INGRESS_CLOSING_MS 120000u
 
 extern const char *const ingress_set_names[INGRESS_SETS];
 

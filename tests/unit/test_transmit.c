@@ -6,6 +6,7 @@
 #include "lvs/filter.h"
 #include "lvs/forward.h"
 #include "lvs/transmit.h"
+#include "lvs/verdict.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -106,6 +107,21 @@ Test(transmit, a_server_that_is_this_machine_gets_it_by_local_delivery)
 	cr_assert(lab_passed(&lab));
 	lab_datagram(&lab, CLIENT6, VIP6, 4000, 100, true, 1);
 	cr_assert(lab_passed(&lab));
+}
+
+/* Where rules deal out what the daemon lets pass unmarked. */
+Test(transmit, what_stays_here_is_marked_as_seen)
+{
+	lab_serve(&lab, build_service(IPPROTO_UDP, VIP, 53), build_dest("127.0.0.1", 53, 1),
+		  FORWARD_DR);
+	lab.hook = HOOK_PREROUTING;
+	lab.d.mark_mask = 0xffff0000;
+	lab_datagram(&lab, CLIENT, VIP, 4000, 100, true, 64);
+	cr_assert_not(lab.verdict.set_mark);
+	atomic_store(&lab.settings.carries, 1);
+	lab_datagram(&lab, CLIENT, VIP, 4000, 100, true, 64);
+	cr_assert(lab.verdict.set_mark);
+	cr_assert_eq(lab.verdict.mark, mark_unseen(lab.d.mark_mask));
 }
 
 Test(transmit, the_sender_of_what_is_too_big_is_told)
