@@ -71,7 +71,9 @@ const struct key keys[] = {
 		  "room for; what comes on top passes through nfvsd. With older kernels a table "
 		  "that an earlier nfvsd left keeps its size."},
 	{GROUP_DIRECTOR, "table", KEY_NAME, .initial = "nfvs", AT(director_conf, table),
-	 .about = "The name of the nftables tables (families ip and ip6) that nfvsd owns."},
+	 .about = "The name of the nftables tables (families ip, ip6 and netdev) that nfvsd owns. "
+		  "With _dr "
+		  "behind it, that of two more, by which dr services go on without nfvsd."},
 	{GROUP_DIRECTOR, "rules", KEY_WORD, .initial = "managed", .words = rules_words,
 	 AT(director_conf, rules_managed),
 	 .about = "managed: nfvsd puts its rules into the kernel and takes them out. external: it "

@@ -302,7 +302,7 @@ static void learn(struct builder *b, const char *set)
 	dynset(b, set, NFT_DYNSET_OP_UPDATE, REG_DATA);
 }
 
-/* By a SYN, that a connection begins; by anything else, that it is there. */
+/* By a SYN, that a connection begins; by anything else, that it is there, if there is room. */
 static void leaving_put(struct transaction *t, enum family family)
 {
 	struct rule rule = rule_begin(t, "leaving", family);
@@ -322,9 +322,6 @@ static void leaving_put(struct transaction *t, enum family family)
 	rule = rule_begin(t, "leaving", family);
 	protocol(&rule.b);
 	learn(&rule.b, flows(&rule.b));
-	rule_end(t, &rule);
-
-	rule = rule_begin(t, "leaving", family);
 	tcp_only(&rule.b);
 	reg = key(&rule.b);
 	immediate(&rule.b, 0, reg);
