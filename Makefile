@@ -23,9 +23,9 @@ DEBS_BUILD := gcc libc6-dev make pkg-config libmnl-dev libnetfilter-queue-dev li
 	libpopt-dev libxxhash-dev libcap-ng-dev libsystemd-dev
 DEBS_DEMO  := iproute2 nftables nginx-light curl python3 procps util-linux kmod
 DEBS_CHECK := clang clang-format libcriterion-dev bats socat wrk jq iputils-ping tcpdump \
-	python3-scapy libcap2-bin iperf3 ethtool
+	python3-scapy libcap2-bin iperf3 ethtool gnuplot-nox conntrack
 DEBS_VM    := qemu-system-x86 busybox-static cpio kmod ipvsadm
-DEBS_BENCH := haproxy nftlb ipvsadm wrk iperf3
+DEBS_BENCH := haproxy nftlb ipvsadm wrk iperf3 conntrack gnuplot-nox
 
 override CFLAGS += -std=gnu11 -D_GNU_SOURCE -I. -MMD -MP -DNFVS_VERSION='"$(VERSION)"' \
 	-Wall -Wextra -Wshadow -Wswitch-enum -Wvla -Wstrict-prototypes -Wmissing-prototypes \
@@ -122,6 +122,11 @@ bench-count: deps deps-bench ## the same in instructions of one emulated CPU: re
 	@$(MAKE) $(QUIETLY) all $(TOOLS)
 	@B=$(B) NFVS_VM_OUT=$${NFVS_VM_OUT:-$(B)/vm} NFVS_VM_TIMEOUT=$${NFVS_VM_TIMEOUT:-3600} \
 		NFVS_VM_ACCEL=icount tests/vm/run bench/run
+bench-plots: deps deps-bench ## what docs/performance.md shows of it, measured anew: plots and tables (BENCH_SETS="columns services flows")
+	@$(MAKE) $(QUIETLY) all $(TOOLS)
+	@B=$(B) bash bench/collect $(BENCH_SETS)
+plots: ## the plots and tables again, from the numbers that docs/plots keeps
+	@python3 bench/plots.py docs/plots docs/performance.md
 
 # --- lint --------------------------------------------------------------------------------------
 SOURCES := $(wildcard $(DIRS:=/*.[ch]) tests/unit/*.[ch] tests/fuzz/*.c tests/tools/*.c bench/*.c)
@@ -196,6 +201,6 @@ $(B)/nfvs.conf.5: docs/nfvs.conf.5.in $(B)/tests/tools/confkeys
 	$(B)/tests/tools/confkeys < $< | sed 's|@VERSION@|$(VERSION)|g' > $@
 
 .PHONY: all help deps deps-demo deps-bench demo check check-programs san-programs stress-programs \
-	fuzz-programs unit netns vm san tsan fuzz bench bench-scale bench-vm bench-count lint lint-run lint-objects $(DIRS:%=lint-%) format install uninstall clean
+	fuzz-programs unit netns vm san tsan fuzz bench bench-scale bench-vm bench-count bench-plots plots lint lint-run lint-objects $(DIRS:%=lint-%) format install uninstall clean
 .SECONDARY:
 -include $(OBJS:.o=.d) $(MAINS:.o=.d) $(TESTS:=.d) $(STRESS:=.d) $(FUZZ:=.d) $(TOOLS:=.d)

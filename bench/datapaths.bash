@@ -21,6 +21,7 @@ datapaths=(
 	"ipvs     ipvs"
 	"nfvs-1   nfvs packet 1"
 	"flow-1   nfvs flow 1"
+	"kernel-1  scheduled flow 1"
 	"dr-direct  routed"
 	"dr-ipvs    ipvsdr"
 	"dr-nfvs-1  nfvsdr packet 1"
@@ -34,7 +35,10 @@ services=(
 	"bulk   tcp  5201  5202"
 	"flood  udp  9000  9001"
 )
+used=("${services[@]}")
 RIP=10.2.0.11
+CLIENTS=10.16.0.0/12 # from where bench/flows sends
+UDP_TIMEOUT=86400    # no flow is to end while it is measured
 declare -A interfaces=([c0]=10.1.0.1/24 [s1]=10.2.0.1/24) # of the director
 
 # datapath NAME FUNCTION [ARGS]: calls a function of the datapath's kind, or the default for it.
@@ -69,6 +73,27 @@ each_service() {
 	done
 }
 
+# use_services NAME...: no other of the three. fill_services COUNT: beside them others of the same
+# server that nobody uses, until there are so many. They come first, in files as well as in rules.
+use_services() {
+	local row kept=()
+
+	for row in "${used[@]}"; do
+		[[ " $* " != *" ${row%% *} "* ]] || kept+=("$row")
+	done
+	used=("${kept[@]}")
+}
+
+fill_services() {
+	local i others=$(($1 - ${#used[@]}))
+
+	services=()
+	for ((i = 0; i < others; i++)); do
+		services+=("other$i  tcp  $((10000 + i))  $((10000 + i))")
+	done
+	services+=("${used[@]}")
+}
+
 default_missing() { :; }
 default_counters() { :; }
 default_target() {
@@ -87,7 +112,8 @@ move_interface() {
 }
 
 interface_up() {
-	on "$1" ip link set "$2" up && lab_address "$1" "$2" "${interfaces[$2]}"
+	on "$1" ip link set "$2" up && lab_address "$1" "$2" "${interfaces[$2]}" || return
+	[[ $2 != c0 ]] || on "$1" ip route add $CLIENTS via 10.1.0.2
 }
 
 needs_program() {
@@ -127,21 +153,20 @@ nftlb_missing() {
 }
 
 nftlb_farm() {
-	cat <<-EOF
-		{ "name": "$1", "family": "ipv4", "protocol": "$2", "mode": "dnat", "scheduler": "rr",
-		  "virtual-addr": "$VIP", "virtual-ports": "$3", "state": "up", "backends": [
-		    { "name": "rs1", "ip-addr": "$RIP", "port": "$4", "weight": "1", "state": "up" } ] }
-	EOF
+	echo "{ \"name\": \"$1\", \"family\": \"ipv4\", \"protocol\": \"$2\", \"mode\": \"dnat\"," \
+		"\"scheduler\": \"rr\", \"virtual-addr\": \"$VIP\", \"virtual-ports\": \"$3\"," \
+		"\"state\": \"up\", \"backends\": [ { \"name\": \"rs1\", \"ip-addr\": \"$RIP\"," \
+		"\"port\": \"$4\", \"weight\": \"1\", \"state\": \"up\" } ] }"
 }
 
 nftlb_up() {
 	echo "{ \"farms\": [ $(each_service nftlb_farm ,) ] }" >"$LAB_DIR/nftlb.json"
 	spawn nftlb dir nftlb -H 127.0.0.1 -c "$LAB_DIR/nftlb.json"
-	await 5 nftlb_ready || { cat "$LAB_DIR/nftlb.log" && false; }
+	await $((5 + ${#services[@]} / 50)) nftlb_ready || { cat "$LAB_DIR/nftlb.log" && false; }
 }
 
 nftlb_ready() {
-	on dir nft list table ip nftlb | grep -q "dnat ip .*$RIP . 9001"
+	on dir nft list table ip nftlb | grep -q "dnat ip .*$RIP . ${services[-1]##* }"
 }
 
 nftlb_down() {
@@ -179,7 +204,7 @@ haproxy_up() {
 		$(each_service haproxy_listen)
 	EOF
 	spawn haproxy dir haproxy -db -f "$LAB_DIR/haproxy.cfg"
-	await 5 haproxy_ready || { cat "$LAB_DIR/haproxy.log" && false; }
+	await $((5 + ${#services[@]} / 50)) haproxy_ready || { cat "$LAB_DIR/haproxy.log" && false; }
 }
 
 haproxy_ready() {
@@ -193,13 +218,15 @@ haproxy_down() {
 } 2>/dev/null
 
 # --- IPVS, NAT. Its hooks stay in a namespace that has ever had a service, and look every packet up;
-# so it gets a director of its own, which then takes its connections with it ------------------------
+# so it gets a director of its own, which then takes its connections with it. Its table of connections
+# gets its size when the module is loaded (IPVS_TAB_BITS: another than the kernel's own, 12) ---------
 ipvs_missing() {
 	local why
 
 	why=$(needs_program ipvsadm)
 	if [[ ! $why ]]; then
-		modprobe -qa ip_vs ip_vs_wlc
+		modprobe -q ip_vs ${IPVS_TAB_BITS:+"conn_tab_bits=$IPVS_TAB_BITS"}
+		modprobe -q ip_vs_wlc
 		[[ -e /proc/net/ip_vs ]] || why="this kernel has no ip_vs (tests/vm/run bench/run)"
 	fi
 	echo "$why"
@@ -216,7 +243,8 @@ ipvs_start() {
 		move_interface c0 dir ipvs &&
 		move_interface s1 dir ipvs &&
 		lab_address ipvs lo "$VIP/32" &&
-		each_service "$1" | on ipvs ipvsadm -R
+		each_service "$1" | on ipvs ipvsadm -R &&
+		on ipvs ipvsadm --set 0 0 $UDP_TIMEOUT
 }
 
 ipvs_up() {
@@ -236,19 +264,22 @@ nfvs_missing() {
 }
 
 nfvs_service() {
-	cat <<-EOF
-		{ name = "$1"; protocol = "$2"; address = "$VIP"; port = $3; scheduler = "wlc";
-		  servers = ( { address = "$RIP"; port = $4; } ); }
+	echo "{ name = \"$1\"; protocol = \"$2\"; address = \"$VIP\"; port = $3; scheduler = \"wlc\";" \
+		"${nfvs_more:-} servers = ( { address = \"$RIP\"; port = $4; } ); }"
+}
+
+# nfvs_file FUNCTION DATAPATH WORKERS: with the services that it prints
+nfvs_file() {
+	cat >"$LAB_DIR/nfvs.conf" <<-EOF
+		director = { workers = $3; datapath = "$2"; };
+		timeouts = { udp = $UDP_TIMEOUT; };
+		services = ( $(each_service "$1" ,) );
 	EOF
 }
 
-# nfvs_start FUNCTION DATAPATH WORKERS: with the services that it prints for the file
 nfvs_start() {
-	cat >"$LAB_DIR/nfvs.conf" <<-EOF
-		director = { workers = $3; datapath = "$2"; };
-		services = ( $(each_service "$1" ,) );
-	EOF
-	director_up "$LAB_DIR/nfvs.conf" 2>&1
+	nfvs_file "$@"
+	director_up "$LAB_DIR/nfvs.conf" $((10 + ${#services[@]} / 50)) 2>&1
 }
 
 nfvs_up() {
@@ -266,6 +297,33 @@ queues = json.load(sys.stdin)["queues"]
 print(*(sum(queue.get(key, 0) for queue in queues) for key in ("packets", "syscalls")))'
 }
 
+# --- nfvs, and the kernel alone chooses the server: only where nfvsd knows that -------------------
+scheduled_missing() {
+	local why nfvs_more='schedule = "kernel";'
+
+	why=$(nfvs_missing)
+	if [[ ! $why ]]; then
+		nfvs_file nfvs_service "$@"
+		"$NFVSD" -t -c "$LAB_DIR/nfvs.conf" >/dev/null 2>&1 ||
+			why="this nfvsd has no $nfvs_more of a service"
+	fi
+	echo "$why"
+}
+
+scheduled_up() {
+	local nfvs_more='schedule = "kernel";'
+
+	nfvs_up "$@"
+}
+
+scheduled_down() {
+	nfvs_down
+}
+
+scheduled_counters() {
+	nfvs_counters
+}
+
 # --- direct routing: the server has the virtual address too, listens at its own ports there, and
 # answers the client by a link between the two. All of them are compared with each other only --------
 back_up() {
@@ -275,6 +333,7 @@ back_up() {
 		lab_address client b0 10.4.0.1/24 &&
 		lab_address rs1 b1 10.4.0.2/24 &&
 		on rs1 ip route add 10.1.0.2 via 10.4.0.1 &&
+		on rs1 ip route add $CLIENTS via 10.4.0.1 &&
 		lab_address rs1 lo "$VIP/32" &&
 		back_checked 0
 }
@@ -339,10 +398,8 @@ nfvsdr_missing() {
 }
 
 nfvsdr_service() {
-	cat <<-EOF
-		{ name = "$1"; protocol = "$2"; address = "$VIP"; port = $4; scheduler = "wlc"; method = "dr";
-		  servers = ( { address = "$RIP"; } ); }
-	EOF
+	echo "{ name = \"$1\"; protocol = \"$2\"; address = \"$VIP\"; port = $4; scheduler = \"wlc\";" \
+		"method = \"dr\"; servers = ( { address = \"$RIP\"; } ); }"
 }
 
 nfvsdr_up() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The tables of a bench/run, made from its CSV: report.py [--markdown] [--emulated [--counted]] FILE.
+If it measured with several numbers of services or flows, the tables of each.
 
 With --markdown, what docs/performance.md shows. With --emulated, of a machine whose absolute numbers
 mean nothing: it says so, gives ratios where it would give microseconds, and judges nothing. With
@@ -19,6 +20,7 @@ MORE = [
     ("connect", "requests/s, one connection each", 0),
     ("bulk", "bulk transfer, MB/s", 0),
     ("udp", "small UDP packets/s, one way", 0),
+    ("flow", "UDP flows begun/s", 0),
 ]
 LESS = [
     ("keepalive_cpu", "CPU us/request, keep-alive", 1),
@@ -26,6 +28,7 @@ LESS = [
     ("bulk_cpu", "CPU us/MB, bulk", 1),
     ("udp_cpu", "CPU us/packet, UDP", 2),
     ("latency_cpu", "CPU us/request, low rate", 1),
+    ("flow_cpu", "CPU us/UDP flow begun", 1),
 ]
 ADDED = [
     ("latency_p50", "latency p50, us", 1),
@@ -60,18 +63,18 @@ INSTRUCTION_NS = 16  # NFVS_VM_ACCEL=icount of tests/vm/run
 
 
 class Results:
-    """results[metric][datapath][round] = value, datapaths in the order of the file."""
+    """values[metric][datapath][round] of one point, datapaths in the order of the file."""
 
-    def __init__(self, path):
+    def __init__(self):
         self.names = []
         self.values = {}
-        with open(path, newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                name = row["datapath"]
-                if name not in self.names:
-                    self.names.append(name)
-                of_metric = self.values.setdefault(row["metric"], {})
-                of_metric.setdefault(name, {})[int(row["round"])] = float(row["value"])
+
+    def add(self, row):
+        name = row["datapath"]
+        if name not in self.names:
+            self.names.append(name)
+        of_metric = self.values.setdefault(row["metric"], {})
+        of_metric.setdefault(name, {})[int(row["round"])] = float(row["value"])
 
     def of(self, metric, name):
         return list(self.values.get(metric, {}).get(name, {}).values())
@@ -86,6 +89,21 @@ class Results:
         """The median over rounds of combine(name's, base's); None if there is no such round."""
         both = self.pairs(metric, name, base, combine)
         return statistics.median(both) if both else None
+
+
+class File:
+    """What is at the top of a file, and the results of each of its points: (services, flows)."""
+
+    def __init__(self, path):
+        self.title = []
+        self.points = {}
+        with open(path, newline="", encoding="utf-8") as file:
+            lines = file.readlines()
+        while lines and lines[0].startswith("#"):
+            self.title.append(lines.pop(0)[1:].strip())
+        for row in csv.DictReader(lines):
+            point = int(row.get("services") or 0), int(row.get("flows") or 0)
+            self.points.setdefault(point, Results()).add(row)
 
 
 def ratio(left, right):
@@ -152,7 +170,7 @@ def print_ratios(results, emulated):
 
 
 def print_beside_ipvs(results, emulated):
-    ours = [name for name in results.names if name.startswith("nfvs")]
+    ours = [name for name in results.names if name.startswith(("nfvs", "flow", "kernel"))]
     rows = ratio_rows(results, "ipvs", emulated,
                       lambda metric: [spread(results, metric, name, "ipvs") for name in ours])
     if ours and rows:
@@ -240,14 +258,7 @@ def print_markdown_ratios(results):
             print(f"| {label} |" + "".join(f" {cell} |" for cell in row or [""] * len(names)))
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--markdown", action="store_true", help="what docs/performance.md shows")
-    parser.add_argument("--emulated", action="store_true", help="absolute numbers mean nothing")
-    parser.add_argument("--counted", action="store_true", help="its time is counted instructions")
-    parser.add_argument("file", metavar="FILE.csv")
-    options = parser.parse_args()
-    results = Results(options.file)
+def print_all(results, options):
     if options.markdown:
         (print_markdown_ratios if options.emulated else print_markdown)(results)
         return
@@ -261,6 +272,20 @@ def main():
         print_instructions(results)
     print_numbers(results, options.emulated)
     print_errors(results)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--markdown", action="store_true", help="what docs/performance.md shows")
+    parser.add_argument("--emulated", action="store_true", help="absolute numbers mean nothing")
+    parser.add_argument("--counted", action="store_true", help="its time is counted instructions")
+    parser.add_argument("file", metavar="FILE.csv")
+    options = parser.parse_args()
+    points = File(options.file).points
+    for (services, flows), results in points.items():
+        if len(points) > 1:
+            print(f"\n== with {services} services, beside {flows:,} flows")
+        print_all(results, options)
 
 
 if __name__ == "__main__":

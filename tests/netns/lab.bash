@@ -352,10 +352,10 @@ big_file() {
 	sha256sum <"$LAB_DIR/files/big" >"$LAB_DIR/files/big.sha256"
 }
 
-# Starts nfvsd in the director's namespace and waits until it is ready: director_up FILE
+# Starts nfvsd in the director's namespace and waits until it is ready: director_up FILE [SECONDS]
 director_up() {
 	spawn nfvsd dir "$NFVSD" -c "$1" -s "$NFVS_SOCKET"
-	if ! await 10 director_settled || ! director_ready; then
+	if ! await "${2:-10}" director_settled || ! director_ready; then
 		cat "$LAB_DIR/nfvsd.log" >&2
 		return 1
 	fi
