@@ -38,6 +38,7 @@ services=(
 used=("${services[@]}")
 RIP=10.2.0.11
 CLIENTS=10.16.0.0/12 # from where bench/flows sends
+START_SECONDS=10     # until a balancer is ready: of an idle machine
 UDP_TIMEOUT=86400    # no flow is to end while it is measured
 declare -A interfaces=([c0]=10.1.0.1/24 [s1]=10.2.0.1/24) # of the director
 
@@ -162,7 +163,7 @@ nftlb_farm() {
 nftlb_up() {
 	echo "{ \"farms\": [ $(each_service nftlb_farm ,) ] }" >"$LAB_DIR/nftlb.json"
 	spawn nftlb dir nftlb -H 127.0.0.1 -c "$LAB_DIR/nftlb.json"
-	await $((5 + ${#services[@]} / 50)) nftlb_ready || { cat "$LAB_DIR/nftlb.log" && false; }
+	await $((START_SECONDS + ${#services[@]} / 50)) nftlb_ready || { cat "$LAB_DIR/nftlb.log" && false; }
 }
 
 nftlb_ready() {
@@ -204,7 +205,7 @@ haproxy_up() {
 		$(each_service haproxy_listen)
 	EOF
 	spawn haproxy dir haproxy -db -f "$LAB_DIR/haproxy.cfg"
-	await $((5 + ${#services[@]} / 50)) haproxy_ready || { cat "$LAB_DIR/haproxy.log" && false; }
+	await $((START_SECONDS + ${#services[@]} / 50)) haproxy_ready || { cat "$LAB_DIR/haproxy.log" && false; }
 }
 
 haproxy_ready() {
@@ -279,7 +280,7 @@ nfvs_file() {
 
 nfvs_start() {
 	nfvs_file "$@"
-	director_up "$LAB_DIR/nfvs.conf" $((10 + ${#services[@]} / 50)) 2>&1
+	director_up "$LAB_DIR/nfvs.conf" $((START_SECONDS + ${#services[@]} / 50)) 2>&1
 }
 
 nfvs_up() {

@@ -45,7 +45,8 @@ counted() {
 	emulated && [[ ${NFVS_VM_ACCEL:-} == icount ]]
 }
 
-! emulated || CONNECTIONS=16 LATENCY_RATE=50
+# The first that starts waits for the kernel's modules.
+! emulated || CONNECTIONS=16 LATENCY_RATE=50 START_SECONDS=60
 
 # Runs a command on the client and sets $output to what it prints and $busy to the microseconds that all CPUs
 # together were not idle meanwhile. The whole machine, because a packet is forwarded wherever a
