@@ -135,7 +135,7 @@ set xlabel "{what}"
 set ylabel "{sheet.unit()}"
 """
     for i, (metric, label) in enumerate(panels):
-        key = "inside left bottom" if i == len(panels) - 1 else "off"
+        key = "inside left bottom" if i == 0 else "off"
         plots = ", ".join(
             f'${metric} using 1:{j + 3}:xtic(2) with linespoints pt 7 ps 0.6 lw 2 '
             f'lc rgb "{colour(name)}" {"dt 2 " if is_dr(name) else ""}title "{name}"'
