@@ -22,9 +22,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define COUNT_MS 1000u
-#define LATER_MS 10000u /* when the kernel does not answer */
-#define DUMP_MS	 5000u	/* at least, between two readings of all that conntrack has */
+#define COUNT_MS    1000u
+#define COUNT_SHARE 20u	   /* thousands of counters: so that reading them takes no more than 5 % */
+#define LATER_MS    10000u /* when the kernel does not answer */
+#define DUMP_MS	    5000u  /* at least, between two readings of all that conntrack has */
 
 struct carrier {
 	const struct director_conf *conf;
@@ -333,7 +334,7 @@ int carrier_plan(struct carrier *carrier, struct rules_input *input)
 	if (ingress_possible(carrier->ingress))
 		ingress_begin(carrier->ingress);
 	carrier->carried_len = 0;
-	turns_begin(carrier->turns);
+	turns_begin(carrier->turns, carrier->room.full);
 	rcu_read_lock();
 	carrier->services_len = 0;
 	ret = services_each(services, collect_service, carrier);
@@ -421,7 +422,9 @@ bool carrier_usage(const struct carrier *carrier, uint64_t *count, uint64_t *max
 
 bool carrier_stale(struct carrier *carrier)
 {
-	return ingress_stale(carrier->ingress);
+	/* What the rules schedule they cannot refuse. */
+	return ingress_stale(carrier->ingress) ||
+	       turns_paused(carrier->turns) != carrier->room.full;
 }
 
 /* What began without the daemon while it was there, and was missed, comes into the table. */
@@ -439,6 +442,8 @@ static void take_missed(struct carrier *carrier, uint64_t now)
 
 void carrier_tick(struct carrier *carrier, uint64_t now)
 {
+	uint64_t took;
+
 	conns_forget(carrier->direct.conns, forget, carrier);
 	take_missed(carrier, now);
 	ingress_flush(carrier->ingress);
@@ -447,8 +452,10 @@ void carrier_tick(struct carrier *carrier, uint64_t now)
 			      memory_order_relaxed);
 	if (now < carrier->next_count)
 		return;
-	carrier->next_count = now + COUNT_MS;
+	took = director_now();
 	carrier_count(carrier);
+	took = director_now() - took;
+	carrier->next_count = now + (took * COUNT_SHARE > COUNT_MS ? took * COUNT_SHARE : COUNT_MS);
 	if (ingress_servers(carrier->ingress))
 		room_watch_flows(&carrier->room, carrier->direct.services,
 				 carrier->conf->flows_max);

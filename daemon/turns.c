@@ -13,6 +13,7 @@
 
 struct turns {
 	enum schedule wanted;
+	bool paused;
 	struct rules_turn *items;
 	size_t len, max;
 };
@@ -81,9 +82,10 @@ const char *turns_refusal(const struct turns *turns, const struct service *svc,
 	return turns_obstacle(&which, buf);
 }
 
-void turns_begin(struct turns *turns)
+void turns_begin(struct turns *turns, bool paused)
 {
 	turns->len = 0;
+	turns->paused = paused;
 }
 
 static void case_of(const struct turns *turns, const struct service *svc,
@@ -120,7 +122,7 @@ int turns_list(struct turns *turns, const struct service *svc, const struct numb
 	struct turns_case which;
 	size_t len;
 
-	if (!atomic_load_explicit(&svc->in_turns, memory_order_relaxed))
+	if (turns->paused || !atomic_load_explicit(&svc->in_turns, memory_order_relaxed))
 		return 0;
 	service_get(svc, &spec);
 	case_of(turns, svc, &spec, &which, dests);
@@ -134,6 +136,11 @@ int turns_list(struct turns *turns, const struct service *svc, const struct numb
 		};
 	}
 	return 0;
+}
+
+bool turns_paused(const struct turns *turns)
+{
+	return turns->paused;
 }
 
 const struct rules_turn *turns_listed(const struct turns *turns, size_t *len)

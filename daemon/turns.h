@@ -27,8 +27,9 @@ const char *turns_refusal(const struct turns *turns, const struct service *svc,
 			  const struct service_spec *spec, const struct dest_spec *server,
 			  const struct datapath_case *path, char buf[SCHEDULE_WHY_MAX]);
 
-/* A new plan: no service has turns. */
-void turns_begin(struct turns *turns);
+/* A new plan: no service has turns. @paused: none gets any, and the daemon answers for them all. */
+void turns_begin(struct turns *turns, bool paused);
+bool turns_paused(const struct turns *turns);
 
 /* Decides for a service whose datapath is decided: svc->in_turns, or svc->daemon_reason. */
 void turns_judge(struct turns *turns, struct service *svc);

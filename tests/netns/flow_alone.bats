@@ -307,27 +307,42 @@ queued_more() {
 	is "$(grep -c 'conntrack has' "$LAB_DIR/nfvsd.log")" 1
 }
 
+# More than COUNT connections were scheduled by the rules, and this is one: by_rules URL COUNT
+by_rules() {
+	fetch client 1 "$1" >/dev/null && (($(status_of .schedule.connections) > $2))
+}
+
+refused() {
+	! fetch client 1 "$1" >/dev/null 2>"$LAB_DIR/refused" &&
+		grep -Eq 'Connection refused|Failed to connect to .* after [0-9]{1,3} ms' "$LAB_DIR/refused"
+}
+
 @test "conntrack full: what is new is refused and counted, what is there goes on" {
 	local knob=/proc/sys/net/netfilter/nf_conntrack_max most done=0
 
 	[[ ${NFVS_VM_GUEST:-} ]] || skip "nf_conntrack_max is the whole machine's: tried in the vm only"
-	director "$(fixed "protocol = \"tcp\"; address = \"$VIP\"; port = 7000;" 7000 1)"
+	director "$(fixed "protocol = \"tcp\"; address = \"$VIP\"; port = 7000;" 7000 1),
+		$(fixed "protocol = \"tcp\"; address = \"$VIP2\"; port = 80; scheduler = \"rr\"; schedule = \"kernel\";" 8080 1)"
 	service -t $VIP:80 rr 8080 1
 	talk a $VIP 7000
 	carried a
+	fetch client 1 http://$VIP2/ >/dev/null
+	is "$(status_of .schedule.connections)" 1
 	most=$(<$knob)
 	echo 100 >$knob
-	while ((done < 150)) && fetch client 1 http://$VIP/ >/dev/null 2>"$LAB_DIR/refused"; do
+	while ((done < 150)) && ! refused http://$VIP/; do
 		((++done))
 	done
-	# At once, and not by the kernel's silence.
-	has "$(<"$LAB_DIR/refused")" 'Connection refused|Failed to connect to .* after [0-9]{1,3} ms'
 	((done > 50 && done < 100))
 	(($(status_of .drops.conntrack_full) >= 1))
+	# Also those that the rules schedule: the daemon does, for that.
+	await 5 refused http://$VIP2/
 	carried a
 	has "$(<"$LAB_DIR/nfvsd.log")" 'conntrack is full: new connections'
 	echo "$most" >$knob
 	await 5 fetch client 1 http://$VIP/ >/dev/null
+	done=$(status_of .schedule.connections)
+	await 5 by_rules http://$VIP2/ "$done"
 	is "$(grep -c 'conntrack is full' "$LAB_DIR/nfvsd.log")" 1
 }
 
