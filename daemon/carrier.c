@@ -22,16 +22,17 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define COUNT_MS    1000u
-#define COUNT_SHARE 20u	   /* thousands of counters: so that reading them takes no more than 5 % */
-#define LATER_MS    10000u /* when the kernel does not answer */
-#define DUMP_MS	    5000u  /* at least, between two readings of all that conntrack has */
+#define COUNT_MS 1000u
+#define PAUSES	 20u	/* see pause_after() */
+#define LATER_MS 10000u /* when the kernel does not answer */
+#define DUMP_MS	 5000u	/* at least, between two readings of all that conntrack has */
 
 struct carrier {
 	const struct director_conf *conf;
 	struct direct direct;
 	enum datapath wanted;
 	bool carries, settled, used;
+	bool paused; /* as the rules in the kernel have it */
 	struct room room;
 	pthread_mutex_t lock; /* of conntrack: nfvsadm kill has a thread of its own */
 	struct conntrack *conntrack;
@@ -308,7 +309,7 @@ static int list_service(struct carrier *carrier, const struct service *svc)
 			.service = &svc->key,
 			.weight =
 				(uint32_t)atomic_load_explicit(&dest->weight, memory_order_relaxed),
-			.in_turns = svc->in_turns,
+			.in_turns = svc->in_turns && !turns_paused(carrier->turns),
 			.label = numbers_label(carrier->numbers, dest->number),
 		};
 	}
@@ -372,8 +373,8 @@ static void take_over(struct carrier *carrier)
 {
 	carrier->direct.now = director_now();
 	if (carrier->used)
-		carrier->restored = remnants_take(carrier->conntrack, &carrier->direct,
-						  carrier->numbers, false);
+		(void)remnants_take(carrier->conntrack, &carrier->direct, carrier->numbers, false,
+				    &carrier->restored);
 	if (ingress_servers(carrier->ingress))
 		carrier->restored +=
 			ingress_restore(carrier->ingress, &carrier->direct, carrier->numbers);
@@ -387,6 +388,7 @@ void carrier_settle(struct carrier *carrier)
 	struct error err = {""};
 
 	numbers_settle(carrier->numbers);
+	carrier->paused = turns_paused(carrier->turns);
 	rcu_read_lock();
 	services_each(carrier->direct.services, settle_service, carrier);
 	rcu_read_unlock();
@@ -423,39 +425,50 @@ bool carrier_usage(const struct carrier *carrier, uint64_t *count, uint64_t *max
 bool carrier_stale(struct carrier *carrier)
 {
 	/* What the rules schedule they cannot refuse. */
-	return ingress_stale(carrier->ingress) ||
-	       turns_paused(carrier->turns) != carrier->room.full;
+	return ingress_stale(carrier->ingress) || carrier->paused != carrier->room.full;
+}
+
+/* So that what takes @took ms takes no more than a twentieth of the time: how long until the next,
+ * at least @ms. */
+static uint64_t pause_after(uint64_t took, uint64_t ms)
+{
+	return took * PAUSES > ms ? took * PAUSES : ms;
 }
 
 /* What began without the daemon while it was there, and was missed, comes into the table. */
 static void take_missed(struct carrier *carrier, uint64_t now)
 {
+	struct newcomers *newcomers = &carrier->newcomers;
+	uint64_t taken, end;
+
 	if (!carrier->settled || !carrier->conntrack || now < carrier->next_dump ||
-	    !atomic_exchange_explicit(&carrier->newcomers.missed, false, memory_order_relaxed))
+	    !atomic_exchange_explicit(&newcomers->missed, false, memory_order_relaxed))
 		return;
 	carrier->direct.now = now;
-	carrier->next_dump = now + DUMP_MS;
 	pthread_mutex_lock(&carrier->lock);
-	(void)remnants_take(carrier->conntrack, &carrier->direct, carrier->numbers, true);
+	if (remnants_take(carrier->conntrack, &carrier->direct, carrier->numbers, true, &taken))
+		atomic_store_explicit(&newcomers->missed, true, memory_order_relaxed);
 	pthread_mutex_unlock(&carrier->lock);
+	end = director_now();
+	carrier->next_dump = end + pause_after(end - now, DUMP_MS);
 }
 
 void carrier_tick(struct carrier *carrier, uint64_t now)
 {
-	uint64_t took;
+	uint64_t begin, end;
 
 	conns_forget(carrier->direct.conns, forget, carrier);
-	take_missed(carrier, now);
 	ingress_flush(carrier->ingress);
 	atomic_store_explicit(&carrier->direct.settings->conntrack_full,
 			      room_conntrack_full(&carrier->room, carrier->used, now),
 			      memory_order_relaxed);
+	take_missed(carrier, now);
 	if (now < carrier->next_count)
 		return;
-	took = director_now();
+	begin = director_now();
 	carrier_count(carrier);
-	took = director_now() - took;
-	carrier->next_count = now + (took * COUNT_SHARE > COUNT_MS ? took * COUNT_SHARE : COUNT_MS);
+	end = director_now();
+	carrier->next_count = end + pause_after(end - begin, COUNT_MS);
 	if (ingress_servers(carrier->ingress))
 		room_watch_flows(&carrier->room, carrier->direct.services,
 				 carrier->conf->flows_max);

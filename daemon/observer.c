@@ -100,8 +100,10 @@ static bool copy_read(struct observer *observer, const struct nlmsghdr *nlh, str
 		case NFULA_IFINDEX_INDEV:
 			pkt->ifindex = attr_word(attr);
 			break;
-		case NFULA_PREFIX: /* always there; nothing else has one that is not empty */
-			pkt->chosen = mnl_attr_get_payload_len(attr) > sizeof("");
+		case NFULA_PREFIX: /* always there, mostly empty */
+			pkt->chosen = mnl_attr_get_payload_len(attr) == sizeof(RULES_CHOSEN) &&
+				      !memcmp(mnl_attr_get_payload(attr), RULES_CHOSEN,
+					      sizeof(RULES_CHOSEN));
 			break;
 		case NFULA_SEQ:
 			sequence_note(observer, attr_word(attr));

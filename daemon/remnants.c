@@ -9,6 +9,7 @@
 #include "lib/array.h"
 #include "lvs/proto.h"
 #include "lvs/restore.h"
+#include "lvs/verdict.h"
 
 #include <linux/netfilter/nf_conntrack_tcp.h>
 #include <netinet/in.h>
@@ -17,7 +18,7 @@
 struct remnants {
 	struct remnant *items;
 	size_t len, max;
-	const struct conntrack *ct;
+	struct conntrack *ct;
 	const struct numbers *numbers;
 	uint32_t mask;
 	bool began;
@@ -59,37 +60,65 @@ static void collect(const struct tracked *tracked, void *data)
 {
 	struct remnants *all = data;
 
-	if (array_grow(&all->items, all->len, &all->max, sizeof(*all->items)))
+	/* What was let pass may have a mark of ours, too. */
+	if (mark_number(all->mask, tracked->mark) &&
+	    array_grow(&all->items, all->len, &all->max, sizeof(*all->items)))
 		all->items[all->len++] = remnant_of(all, tracked);
+}
+
+static bool known(struct direct *d, const struct remnant *remnant)
+{
+	const struct conn *conn;
+	bool same;
+
+	rcu_read_lock();
+	conn = conn_find(d->conns, &remnant->flow, PKT_IN);
+	same = conn && conn->dest == remnant->dest;
+	rcu_read_unlock();
+	return same;
+}
+
+/* What was read may be over since, or another may have the same addresses. */
+static bool read_again(const struct remnants *all, struct remnant *remnant)
+{
+	struct tracked tracked;
+
+	if (conntrack_get(all->ct, &remnant->flow, &tracked) ||
+	    !mark_number(all->mask, tracked.mark))
+		return false;
+	*remnant = remnant_of(all, &tracked);
+	return true;
 }
 
 /* One that neither can nor need be there is forgotten by the kernel. That of a removed server,
  * which the table still has, is not: it meets silence until the server is back. */
-static bool take(struct conntrack *ct, struct direct *d, const struct remnant *remnant)
+static bool take(const struct remnants *all, struct direct *d, struct remnant *remnant)
 {
 	enum restored restored;
-	bool known;
+	bool stays;
 
+	if (all->began && (known(d, remnant) || !read_again(all, remnant)))
+		return false;
 	rcu_read_lock();
 	restored = conn_restore(d, remnant);
-	known = restored != RESTORED_NOT || conn_find(d->conns, &remnant->flow, PKT_IN);
+	stays = restored != RESTORED_NOT || conn_find(d->conns, &remnant->flow, PKT_IN);
 	rcu_read_unlock();
-	if (!known)
-		(void)conntrack_delete(ct, &remnant->flow);
+	if (!stays)
+		(void)conntrack_delete(all->ct, &remnant->flow);
 	return restored == RESTORED_NEW;
 }
 
-uint64_t remnants_take(struct conntrack *ct, struct direct *d, const struct numbers *numbers,
-		       bool began)
+int remnants_take(struct conntrack *ct, struct direct *d, const struct numbers *numbers, bool began,
+		  uint64_t *taken)
 {
 	struct remnants all = {.ct = ct, .numbers = numbers, .mask = d->mark_mask, .began = began};
-	uint64_t taken = 0;
+	const int ret = conntrack_dump(ct, 0, d->mark_mask, collect, &all);
 
-	(void)conntrack_dump(ct, 0, d->mark_mask, collect, &all);
+	*taken = 0;
 	for (size_t i = 0; i < all.len; i++)
-		taken += take(ct, d, &all.items[i]);
+		*taken += take(&all, d, &all.items[i]);
 	free(all.items);
-	return taken;
+	return ret;
 }
 
 struct flows {

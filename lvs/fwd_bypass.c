@@ -5,13 +5,12 @@
  * Workers, under RCU.
  */
 #include "lvs/forward.h"
+#include "lvs/transmit.h"
 
 static struct verdict bypass_xmit(struct direct *d, const struct conn *conn, struct pkt *pkt)
 {
-	(void)d;
 	(void)conn;
-	(void)pkt;
-	return (struct verdict){.action = VERDICT_ACCEPT};
+	return transmit_here(d, pkt);
 }
 
 const struct forward forward_bypass = {

@@ -132,10 +132,16 @@ void conn_chosen(struct direct *d, const struct pkt *pkt)
 		return;
 	if (conn)
 		conn_supersede(d->conns, conn);
+	/* Of two datagrams at once the kernel lets one choose, and of which this is a copy nobody
+	 * says: it is asked. */
+	if (conn && conn->protocol == IPPROTO_UDP && conn->dest != dest)
+		atomic_store_explicit(&d->newcomers->missed, true, memory_order_relaxed);
 	/* Perhaps the kernel does not know yet that the server is gone: it is asked. */
-	if (!dest || conn_add(d->conns, &pkt->flow, dest, dest->port ? dest->port : pkt->flow.dport,
-			      svc->key.fwmark, CONN_CHOSEN, template_of(d, svc, dest, &pkt->flow),
-			      d->now, &conn)) {
+	if (!dest ||
+	    conn_add(d->conns, &pkt->flow, dest, dest->port ? dest->port : pkt->flow.dport,
+		     svc->key.fwmark, CONN_CHOSEN, template_of(d, svc, dest, &pkt->flow), d->now,
+		     &conn) ||
+	    conn->dest != dest) {
 		atomic_store_explicit(&d->newcomers->missed, true, memory_order_relaxed);
 		return;
 	}

@@ -111,8 +111,7 @@ struct verdict transmit_own(struct direct *d, struct pkt *pkt)
 	return (struct verdict){.action = VERDICT_STOLEN};
 }
 
-/* To this machine itself: no schedule of the rules' is to send it elsewhere. */
-static struct verdict deliver(const struct direct *d, const struct pkt *pkt)
+struct verdict transmit_here(struct direct *d, struct pkt *pkt)
 {
 	return (struct verdict){
 		.action = VERDICT_ACCEPT,
@@ -131,7 +130,7 @@ static const struct route *way_to(struct direct *d, struct dest *dest, struct pk
 	if (!route)
 		*verdict = no_route(d, pkt);
 	else if (route->local)
-		*verdict = deliver(d, pkt);
+		*verdict = transmit_here(d, pkt);
 	else if (!transmit_expired(d, pkt, verdict))
 		return route;
 	return NULL;

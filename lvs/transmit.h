@@ -23,6 +23,9 @@ struct verdict transmit_forward(struct direct *d, struct pkt *pkt);
  * its source. */
 struct verdict transmit_own(struct direct *d, struct pkt *pkt);
 
+/* To this machine itself: no schedule of the rules' is to send it elsewhere. */
+struct verdict transmit_here(struct direct *d, struct pkt *pkt);
+
 /* To the neighbour, or through the gateway, that leads to @dest, whatever its destination says.
  * @mark: of the packet when it leaves, or 0. */
 struct verdict transmit_dest(struct direct *d, struct dest *dest, struct pkt *pkt, uint32_t mark);

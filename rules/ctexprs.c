@@ -210,7 +210,7 @@ void ctexprs_fill(struct builder *b, const struct stmt *stmt)
 		builder_copy(b, NULL);
 		break;
 	case TRACKED_COPY_FIRST:
-		builder_copy(b, "nfvs");
+		builder_copy(b, RULES_CHOSEN);
 		break;
 	case TRACKED_NEW:
 		any_bit(b, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW));

@@ -32,6 +32,9 @@ struct rules_server {
 	bool carried; /* conntrack sees what it answers, and translates it */
 };
 
+/* The prefix of a copy (nflog) that says by its mark which server the rules chose. */
+#define RULES_CHOSEN "nfvs"
+
 /* A server to which the kernel carries connections, alive in a service. One of each mark. */
 struct rules_carried {
 	uint32_t mark; /* its number, in the bits of mark_mask: mark_carried() */

@@ -137,6 +137,7 @@ static void put_new(struct transaction *t)
 
 	b = rule_begin(t);
 	builder_meta(&b, NFT_META_MARK, REG_KEY);
+	builder_mask(&b, t->ruleset->mark_mask, 0, REG_KEY);
 	lookup(&b, STAND_IN_BEGUN, REG_KEY);
 	builder_mark_store(&b);
 	to_chain(&b, STAND_IN_SEND);

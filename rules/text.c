@@ -248,7 +248,7 @@ static void print_tracked(FILE *out, const struct stmt *stmt, const struct rules
 		fprintf(out, "log group %u", ruleset->copies);
 		break;
 	case TRACKED_COPY_FIRST:
-		fprintf(out, "log prefix \"nfvs\" group %u", ruleset->copies);
+		fprintf(out, "log prefix \"" RULES_CHOSEN "\" group %u", ruleset->copies);
 		break;
 	case TRACKED_NEW:
 		fputs("ct state new", out);

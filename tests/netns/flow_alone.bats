@@ -317,6 +317,13 @@ refused() {
 		grep -Eq 'Connection refused|Failed to connect to .* after [0-9]{1,3} ms' "$LAB_DIR/refused"
 }
 
+# Room for one more, and that one is refused.
+nearly_full_refused() {
+	echo $(($(status_of .datapath.conntrack_entries) + 1)) >/proc/sys/net/netfilter/nf_conntrack_max
+	sleep 0.5
+	refused "$1"
+}
+
 @test "conntrack full: what is new is refused and counted, what is there goes on" {
 	local knob=/proc/sys/net/netfilter/nf_conntrack_max most done=0
 
@@ -344,6 +351,11 @@ refused() {
 	done=$(status_of .schedule.connections)
 	await 5 by_rules http://$VIP2/ "$done"
 	is "$(grep -c 'conntrack is full' "$LAB_DIR/nfvsd.log")" 1
+	# And if the daemon dies then, they have what all others have.
+	await 5 nearly_full_refused http://$VIP2/
+	crash
+	echo "$most" >$knob
+	has "$(fetch client 1 http://$VIP2/)" '^rs1'
 }
 
 @test "conntrack's size by the configuration, and put back" {

@@ -110,6 +110,21 @@ carried_on() {
 	stop live # with status 0: no request failed
 }
 
+@test "killed: bits of somebody else in the mark" {
+	director "$(web '' 1)"
+	on dir nft -f - <<-END
+		table ip other {
+			chain give {
+				type filter hook prerouting priority -150;
+				tcp dport 80 meta mark set meta mark | 0x1
+			}
+		}
+	END
+	crash
+	is "$(fetch client 4 http://$A/ | tally)" rs1:4
+	on dir nft delete table ip other
+}
+
 @test "killed: weights count, and one of 0 gets nothing" {
 	director "$(web '' 1 1 3)"
 	adm -e -t $A:80 -r 10.1.0.11 -g -w 0

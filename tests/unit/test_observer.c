@@ -14,6 +14,7 @@ static const char rules[] = "table inet test {\n"
 			    "		type filter hook output priority -150\n"
 			    "		tcp dport 80 tcp flags fin,syn,rst log group 77\n"
 			    "		udp dport 53 log group 77\n"
+			    "		udp dport 55 log prefix \"nfvt\" group 77\n"
 			    "		udp dport 54 log prefix \"nfvs\" group 77\n"
 			    "	}\n"
 			    "}\n";
@@ -130,11 +131,12 @@ Test(observer, only_copies_with_a_prefix_are_newcomers)
 		return;
 	cr_assert_eq(observer_start(observer, director, &err), 0, "%s", err.text);
 	send(netns_connect(AF_INET, SOCK_DGRAM, 53, &flow), "x", 1, 0);
-	cr_assert_eq(copies(observer, 1, 2000), 1);
+	send(netns_connect(AF_INET, SOCK_DGRAM, 55, &flow), "x", 1, 0);
+	cr_assert_eq(copies(observer, 2, 2000), 2);
 	usleep(20000); /* a copy counts before it is looked at */
 	cr_assert_not(atomic_load(&newcomers->missed));
 	send(netns_connect(AF_INET, SOCK_DGRAM, 54, &flow), "x", 1, 0);
-	cr_assert_eq(copies(observer, 2, 2000), 2);
+	cr_assert_eq(copies(observer, 3, 2000), 3);
 	for (unsigned int ms = 0; ms < 2000 && !atomic_load(&newcomers->missed); ms++)
 		usleep(1000);
 	cr_assert(atomic_load(&newcomers->missed));
