@@ -265,7 +265,7 @@ nfvs_missing() {
 }
 
 nfvs_service() {
-	echo "{ name = \"$1\"; protocol = \"$2\"; address = \"$VIP\"; port = $3; scheduler = \"wlc\";" \
+	echo "{ name = \"$1\"; protocol = \"$2\"; address = \"$VIP\"; port = $3; scheduler = \"${scheduler:-wlc}\";" \
 		"${nfvs_more:-} servers = ( { address = \"$RIP\"; port = $4; } ); }"
 }
 
@@ -298,21 +298,13 @@ queues = json.load(sys.stdin)["queues"]
 print(*(sum(queue.get(key, 0) for queue in queues) for key in ("packets", "syscalls")))'
 }
 
-# --- nfvs, and the kernel alone chooses the server: only where nfvsd knows that -------------------
+# --- nfvs, and the kernel alone chooses the server ------------------------------------------------
 scheduled_missing() {
-	local why nfvs_more='schedule = "kernel";'
-
-	why=$(nfvs_missing)
-	if [[ ! $why ]]; then
-		nfvs_file nfvs_service "$@"
-		"$NFVSD" -t -c "$LAB_DIR/nfvs.conf" >/dev/null 2>&1 ||
-			why="this nfvsd has no $nfvs_more of a service"
-	fi
-	echo "$why"
+	nfvs_missing
 }
 
 scheduled_up() {
-	local nfvs_more='schedule = "kernel";'
+	local scheduler=rr nfvs_more='schedule = "kernel";'
 
 	nfvs_up "$@"
 }

@@ -210,7 +210,6 @@ int drains_undo(struct drains *drains, const struct filter *which, struct error 
 {
 	struct drain *drain;
 	struct dest *dest;
-	int32_t weight;
 	int ret = find_dest(drains, which, &dest, err);
 
 	if (ret)
@@ -218,10 +217,12 @@ int drains_undo(struct drains *drains, const struct filter *which, struct error 
 	drain = find(drains, dest);
 	if (!drain)
 		return error_set(err, -ENOENT, "this server is not drained");
-	weight = drain->weight;
+	ret = set_weight(drains, dest, drain->weight, err);
+	if (ret)
+		return ret;
 	say(drain, "taken back");
 	drain_end(drain);
-	return set_weight(drains, dest, weight, err);
+	return 0;
 }
 
 static uint32_t left(const struct drain *drain)

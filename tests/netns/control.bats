@@ -62,7 +62,7 @@ nothing_left() {
 @test "start: rules, queues, forwarding, socket; SIGTERM removes them all" {
 	director_up "$(web_conf web.conf rr '11 1')"
 	has "$(on dir nft list tables)" 'table ip nfvs'
-	is "$(on dir awk '{ print $1 }' /proc/net/netfilter/nfnetlink_queue | paste -sd ' ')" "0 1 2"
+	is "$(on dir awk '{ print $1 }' /proc/net/netfilter/nfnetlink_queue | paste -sd ' ')" "0 1 2 3 4"
 	is "$(on dir cat /proc/sys/net/ipv4/ip_forward)" 1
 	is "$(stat -c %a "$NFVS_SOCKET")" 660
 	is "$(fetch client 1 http://$VIP/)" "rs1 8080 10.1.0.2"

@@ -142,7 +142,8 @@ lines_since() {
 	adm upgrade
 	is "$(adm -Ln | awk '$1 == "->" && NR > 3 { print $2, $4 } $1 == "TCP" { print $2 }' | paste -sd ' ')" \
 		"$VIP:80 10.2.0.11:8080 0 10.2.0.12:8080 1 10.2.0.13:8080 1 $VIP:81 $VIP:82"
-	is "$(adm status --json | jq '.queues | length')" 2
+	# A worker's two, and the one for what is to be cut.
+	is "$(adm status --json | jq '.queues | length')" 3
 	has "$(adm set sloppy_tcp)" 'sloppy_tcp +1 '
 }
 
