@@ -103,14 +103,15 @@ void ctexprs_turns(struct builder *b, uint16_t modulus, enum chain_id next)
 	builder_verdict(b, NFT_GOTO, chain_layouts[next].name);
 }
 
-static void by_turns(struct builder *b, const struct stmt *stmt)
+/* Puts what the map has for the fields to @reg. */
+static void map(struct builder *b, const struct stmt *stmt, uint32_t reg)
 {
 	struct nftnl_expr *e;
 
 	builder_fields(b, stmt->fields, REG_KEY);
 	e = builder_lookup(b, set_layouts[stmt->set].name, REG_KEY);
 	if (e)
-		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, reg);
 }
 
 static void bit(struct builder *b, uint32_t mark)
@@ -140,24 +141,13 @@ static void forget(struct builder *b)
 	builder_ct_store(b);
 }
 
-/* Puts what the map has for the fields to the register of keys. */
-static void map(struct builder *b, const struct stmt *stmt)
-{
-	struct nftnl_expr *e;
-
-	builder_fields(b, stmt->fields, REG_KEY);
-	e = builder_lookup(b, set_layouts[stmt->set].name, REG_KEY);
-	if (e)
-		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, REG_KEY);
-}
-
 /* The port, if the map has one, lies behind the address. */
 static void dnat(struct builder *b, const struct stmt *stmt)
 {
 	bool ip6 = b->family == FAMILY_IP6;
 	struct nftnl_expr *e;
 
-	map(b, stmt);
+	map(b, stmt, REG_KEY);
 	e = builder_expr(b, "nat");
 	if (!e)
 		return;
@@ -222,7 +212,7 @@ void ctexprs_fill(struct builder *b, const struct stmt *stmt)
 		turns(b, FALLBACK_SLOTS);
 		break;
 	case TRACKED_BY_TURNS:
-		by_turns(b, stmt);
+		map(b, stmt, NFT_REG_VERDICT);
 		break;
 	case TRACKED_BIT:
 		bit(b, number_bit(bits, stmt->bit));
@@ -231,7 +221,7 @@ void ctexprs_fill(struct builder *b, const struct stmt *stmt)
 		by_client(b);
 		break;
 	case TRACKED_CHOOSE:
-		map(b, stmt);
+		map(b, stmt, REG_KEY);
 		builder_ct_store(b);
 		break;
 	case TRACKED_FORGET:

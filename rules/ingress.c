@@ -210,15 +210,6 @@ static struct ruleset scratch_of(const char *table, uint32_t mask, uint16_t copi
 	return ruleset;
 }
 
-static int finish(struct transaction *t, struct error *err)
-{
-	int ret = t->no_memory ? error_set(err, -ENOMEM, "no memory for the rules")
-			       : batch_send(t->batch, err);
-
-	batch_free(t->batch);
-	return ret;
-}
-
 static bool chain_wanted(const struct ingress_rules *rules, const char *name)
 {
 	char device[INGRESS_CHAIN_STRLEN];
@@ -286,7 +277,7 @@ static int install(const struct ingress_rules *rules, struct error *err)
 		put_all_hops(&t, NFT_MSG_NEWSETELEM, all, rules->hops_len);
 	free(all);
 	leftover_free(&leftover);
-	return finish(&t, err);
+	return transaction_send(&t, err);
 }
 
 /* What another version made and cannot be taken over is made anew. */
@@ -294,7 +285,7 @@ int ingress_install(const struct ingress_rules *rules, struct error *err)
 {
 	int ret = install(rules, err);
 
-	if (!ret || ret == -EPERM || ret == -ENOMEM)
+	if (!transaction_clashed(ret))
 		return ret;
 	ret = ingress_remove(rules->table, err);
 	return ret ? ret : install(rules, err);
@@ -354,7 +345,7 @@ int ingress_update(const struct ingress_rules *from, const struct ingress_rules 
 	free(gone);
 	free(come);
 	if (gone_len + come_len || t.no_memory)
-		return finish(&t, err);
+		return transaction_send(&t, err);
 	batch_free(t.batch);
 	return 0;
 }
@@ -370,7 +361,7 @@ int ingress_remove(const char *table, struct error *err)
 		return error_set(err, -ENOMEM, "no memory");
 	message_table(&t, NFT_MSG_NEWTABLE, NLM_F_CREATE);
 	message_table(&t, NFT_MSG_DELTABLE, 0);
-	return finish(&t, err);
+	return transaction_send(&t, err);
 }
 
 /* Tried with the table itself, at the loopback device, in one transaction. */
@@ -391,5 +382,5 @@ bool ingress_probe(void)
 	put_device_chain(&t, &lo, false);
 	ingress_device_rules_put(&t, &lo);
 	message_table(&t, NFT_MSG_DELTABLE, 0);
-	return !finish(&t, NULL);
+	return !transaction_send(&t, NULL);
 }

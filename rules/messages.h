@@ -2,9 +2,8 @@
 #ifndef RULES_MESSAGES_H
 #define RULES_MESSAGES_H
 
-#include "rules/layout.h"
+#include "rules/transaction.h"
 
-struct batch;
 struct nftnl_set;
 struct nftnl_set_elem;
 
@@ -23,14 +22,6 @@ enum {
 
 /* Elements in one message: an attribute that holds them all has at most 64 KiB. */
 #define ELEMENTS_PER_MESSAGE 300u
-
-/* A transaction as far as it concerns one table of one family. */
-struct transaction {
-	struct batch *batch;
-	const struct ruleset *ruleset;
-	enum family family;
-	bool no_memory; /* something could not be appended */
-};
 
 /* Each appends one message (message_elements: as many as are needed). @type: NFT_MSG_*. Control
  * thread. */

@@ -87,10 +87,10 @@ static void put_content(struct transaction *t)
 static int install(const struct ruleset *ruleset, struct error *err)
 {
 	struct transaction t = {.batch = batch_new(), .ruleset = ruleset};
-	int ret = -ENOMEM;
+	int ret = 0;
 
 	if (!t.batch)
-		return error_set(err, ret, "no memory for the rules");
+		return error_set(err, -ENOMEM, "no memory for the rules");
 	for (t.family = 0; t.family < FAMILIES; t.family++) {
 		struct leftover leftover = {0};
 
@@ -100,23 +100,21 @@ static int install(const struct ruleset *ruleset, struct error *err)
 			put_content(&t);
 		}
 		leftover_free(&leftover);
-		if (ret)
-			break;
+		if (ret) {
+			batch_free(t.batch);
+			return ret;
+		}
 	}
-	if (!ret)
-		ret = t.no_memory ? error_set(err, -ENOMEM, "no memory for the rules")
-				  : batch_send(t.batch, err);
-	batch_free(t.batch);
-	return ret;
+	return transaction_send(&t, err);
 }
 
 /* What is there under a wanted name but with another definition (an older version of nfvs made it)
- * cannot be taken over, and the kernel has many ways to say so: then the tables are made anew. */
+ * cannot be taken over. */
 int ruleset_install(const struct ruleset *ruleset, struct error *err)
 {
 	int ret = install(ruleset, err);
 
-	if (!ret || ret == -EPERM || ret == -ENOMEM)
+	if (!transaction_clashed(ret))
 		return ret;
 	ret = ruleset_remove(ruleset->table, err);
 	return ret ? ret : install(ruleset, err);
@@ -182,7 +180,6 @@ int ruleset_update(const struct ruleset *from, const struct ruleset *to, struct 
 {
 	struct transaction t = {.batch = batch_new(), .ruleset = to};
 	size_t changes = 0;
-	int ret = 0;
 
 	if (!t.batch)
 		return error_set(err, -ENOMEM, "no memory for the rules");
@@ -190,12 +187,10 @@ int ruleset_update(const struct ruleset *from, const struct ruleset *to, struct 
 		for (enum set_id s = 0; s < SETS; s++)
 			changes += put_difference(&t, s, &from->sets[t.family][s],
 						  &to->sets[t.family][s]);
-	if (t.no_memory)
-		ret = error_set(err, -ENOMEM, "no memory for the rules");
-	else if (changes)
-		ret = batch_send(t.batch, err);
+	if (changes || t.no_memory)
+		return transaction_send(&t, err);
 	batch_free(t.batch);
-	return ret;
+	return 0;
 }
 
 /* Creating before deleting makes an absent table no error. */
@@ -203,7 +198,6 @@ int ruleset_remove(const char *table, struct error *err)
 {
 	struct ruleset name = {0};
 	struct transaction t = {.batch = batch_new(), .ruleset = &name};
-	int ret;
 
 	if (!t.batch)
 		return error_set(err, -ENOMEM, "no memory");
@@ -212,7 +206,5 @@ int ruleset_remove(const char *table, struct error *err)
 		message_table(&t, NFT_MSG_NEWTABLE, NLM_F_CREATE);
 		message_table(&t, NFT_MSG_DELTABLE, 0);
 	}
-	ret = t.no_memory ? error_set(err, -ENOMEM, "no memory") : batch_send(t.batch, err);
-	batch_free(t.batch);
-	return ret;
+	return transaction_send(&t, err);
 }

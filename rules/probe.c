@@ -100,7 +100,6 @@ static bool carries(void)
 {
 	struct ruleset scratch = {.mark_mask = 0xffff0000, .carries = true};
 	struct transaction t = {.batch = batch_new(), .ruleset = &scratch, .family = FAMILY_IP};
-	int ret;
 
 	if (!t.batch)
 		return false;
@@ -114,9 +113,7 @@ static bool carries(void)
 		    ruleset_has(&scratch, &rule_layouts[i]))
 			message_rule(&t, "probe", &rule_layouts[i], 0);
 	message_table(&t, NFT_MSG_DELTABLE, 0);
-	ret = t.no_memory ? -ENOMEM : batch_send(t.batch, NULL);
-	batch_free(t.batch);
-	return !ret;
+	return !transaction_send(&t, NULL);
 }
 
 static int native(struct nftnl_rule *rule)

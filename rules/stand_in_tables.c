@@ -159,15 +159,6 @@ static struct ruleset scratch_of(const struct stand_in *stand_in)
 	return ruleset;
 }
 
-static int finish(struct transaction *t, struct error *err)
-{
-	int ret = t->no_memory ? error_set(err, -ENOMEM, "no memory for the rules")
-			       : batch_send(t->batch, err);
-
-	batch_free(t->batch);
-	return ret;
-}
-
 /* @hooked: with its base chain, and not only to try it. */
 static void put_frame(struct transaction *t, bool hooked)
 {
@@ -234,23 +225,7 @@ static int install(const struct stand_in *stand_in, struct error *err)
 		put_frame(&t, true);
 		(void)put_differences(&t, &none, stand_in);
 	}
-	return finish(&t, err);
-}
-
-/* Creating before deleting makes an absent table no error. */
-static int remove_tables(const char *table, struct error *err)
-{
-	struct ruleset name = {0};
-	struct transaction t = {.batch = batch_new(), .ruleset = &name};
-
-	if (!t.batch)
-		return error_set(err, -ENOMEM, "no memory");
-	strncpy(name.table, table, sizeof(name.table) - 1);
-	for (t.family = 0; t.family < FAMILIES; t.family++) {
-		message_table(&t, NFT_MSG_NEWTABLE, NLM_F_CREATE);
-		message_table(&t, NFT_MSG_DELTABLE, 0);
-	}
-	return finish(&t, err);
+	return transaction_send(&t, err);
 }
 
 /* What another version made and cannot be taken over is made anew. */
@@ -258,9 +233,9 @@ int stand_in_install(const struct stand_in *stand_in, struct error *err)
 {
 	int ret = install(stand_in, err);
 
-	if (!ret || ret == -EPERM || ret == -ENOMEM)
+	if (!transaction_clashed(ret))
 		return ret;
-	ret = remove_tables(stand_in->table, err);
+	ret = ruleset_remove(stand_in->table, err);
 	return ret ? ret : install(stand_in, err);
 }
 
@@ -275,7 +250,7 @@ int stand_in_update(const struct stand_in *from, const struct stand_in *to, stru
 	for (t.family = 0; t.family < FAMILIES; t.family++)
 		changes += put_differences(&t, from, to);
 	if (changes || t.no_memory)
-		return finish(&t, err);
+		return transaction_send(&t, err);
 	batch_free(t.batch);
 	return 0;
 }
@@ -285,7 +260,7 @@ int stand_in_remove(const char *table, struct error *err)
 	char name[sizeof(((struct ruleset *)NULL)->table)];
 
 	snprintf(name, sizeof(name), STAND_IN_TABLE, table);
-	return remove_tables(name, err);
+	return ruleset_remove(name, err);
 }
 
 /* Tried with the tables themselves, without the hook: unhooking would drop what is in queues. */
@@ -301,5 +276,5 @@ bool stand_in_probe(void)
 		put_frame(&t, false);
 		message_table(&t, NFT_MSG_DELTABLE, 0);
 	}
-	return !finish(&t, NULL);
+	return !transaction_send(&t, NULL);
 }

@@ -148,3 +148,29 @@ base_chains() {
 	on dir nft -j list ruleset |
 		jq -c '.nftables[].chain | select(.hook) | [.family, .table, .name, .hook, .handle]'
 }
+
+# No request to URL fails while that happens, nor before or after: unfailing URL COMMAND...
+unfailing() {
+	load_start load "$1"
+	load_more load 50
+	"${@:2}"
+	load_more load 50
+	is "$(load_stop load)" ""
+}
+
+# The server of the one connection to port 7000 is drained, and two clients that come meanwhile get the
+# other: drained_meanwhile NAME NAME
+drained_meanwhile() {
+	local name
+
+	adm -a -t $VIP:7000 -r 10.2.0.12:7000 -m
+	spawn drain dir "$NFVSADM" drain tcp $VIP:7000 10.2.0.11 --deadline 2s --then reset
+	await 5 sh -c "'$NFVSADM' status --json | jq -e '.drains | length == 1'"
+	for name; do
+		talk "$name" $VIP 7000
+		carried "$name"
+	done
+	is "$(listed "ESTABLISHED .* 10.2.0.12:7000")" 2
+	finish drain
+	has "$(<"$LAB_DIR/drain.log")" '1 .*ended at the deadline \(reset\)'
+}

@@ -87,18 +87,10 @@ carried_on() {
 	has "$chains" '"nfvs_dr"'
 	spawn live client python3 "$LAB_SRC/client.py" live $A 80
 	await 5 grep -q rs "$LAB_DIR/live.log"
-	load_start load http://$A/
-	load_more load 50
-	crash
-	load_more load 50
-	is "$(load_stop load)" ""
+	unfailing http://$A/ crash
 	hold a 8 $A 80 >/dev/null
 	seen=$({ grep -h '^rs' "$LAB_DIR/a.log"; head -n 1 "$LAB_DIR/live.log"; } | tally)
-	load_start load http://$A/
-	load_more load 50
-	director "$(web '' 3 2 1)"
-	load_more load 50
-	is "$(load_stop load)" ""
+	unfailing http://$A/ director "$(web '' 3 2 1)"
 	is "$(base_chains)" "$chains"
 	(($(status_of .datapath.taken_over) >= 9))
 	is "$(tally <"$LAB_DIR/live.log" | wc -w)" 1

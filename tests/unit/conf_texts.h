@@ -19,6 +19,19 @@ static inline struct conf *parse(const char *text)
 	return conf;
 }
 
+/* @error: "" if it is a good one. */
+static inline void expect_parsed(const char *text, const char *error)
+{
+	struct conf *conf = NULL;
+	struct error err = {""};
+	int ret = conf_parse(text, "t", &conf, &err);
+
+	cr_expect_str_eq(err.text, error, "%s: %s", text, err.text);
+	cr_expect_eq(!ret, !error[0], "%s: %d", text, ret);
+	if (!ret)
+		conf_free(conf);
+}
+
 /* A service, and a server in one, around what is on the second line. */
 #define SERVICE(keys) "services = ( { protocol = \"tcp\"; address = \"10.0.0.1\";\n" keys " } );"
 #define MARKED(keys)  "services = ( { fwmark = 7;\n" keys " } );"

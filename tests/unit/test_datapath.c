@@ -203,16 +203,8 @@ Test(datapath, of_files)
 		{WITH("sctp", "80", ""), ""},
 	};
 
-	for (size_t i = 0; i < LEN(rows); i++) {
-		struct conf *conf = NULL;
-		struct error err = {""};
-		int ret = conf_parse(rows[i].text, "t", &conf, &err);
-
-		cr_expect_str_eq(err.text, rows[i].error, "%s: %s", rows[i].text, err.text);
-		cr_expect_eq(!ret, !rows[i].error[0], "%s: %d", rows[i].text, ret);
-		if (!ret)
-			conf_free(conf);
-	}
+	for (size_t i = 0; i < LEN(rows); i++)
+		expect_parsed(rows[i].text, rows[i].error);
 }
 
 /* What the file says reaches the model as it is said. */

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* conf/turns.c and the schedulers' turns: what the rules can choose by, that it is what the
  * scheduler would choose, and what a file is told where they cannot. */
-#include "conf/conf.h"
 #include "conf/turns.h"
 #include "sched/schedulers.h"
+#include "tests/unit/conf_texts.h"
 #include "tests/unit/lvs_build.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
-
-#define LEN(array) (sizeof(array) / sizeof((array)[0]))
 
 /* --- turns --- */
 
@@ -139,16 +137,8 @@ Test(turns, of_files)
 		 "t:1: schedule: 'flow' is unknown (known: auto, daemon, kernel)"},
 	};
 
-	for (size_t i = 0; i < LEN(rows); i++) {
-		struct conf *conf = NULL;
-		struct error err = {""};
-		int ret = conf_parse(rows[i].text, "t", &conf, &err);
-
-		cr_expect_str_eq(err.text, rows[i].error, "%s: %s", rows[i].text, err.text);
-		cr_expect_eq(!ret, !rows[i].error[0], "%s: %d", rows[i].text, ret);
-		if (!ret)
-			conf_free(conf);
-	}
+	for (size_t i = 0; i < LEN(rows); i++)
+		expect_parsed(rows[i].text, rows[i].error);
 }
 
 /* The newest first, as the pool is; who has no weight has no turn. */
