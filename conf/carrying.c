@@ -4,6 +4,7 @@
  * what is in the way: for the file's errors and for nfvs-rules. Any thread.
  */
 #include "conf/carrying.h"
+#include "conf/group.h"
 
 struct datapath_case datapath_of_conf(const struct service_conf *service,
 				      const struct director_conf *director)
@@ -30,6 +31,16 @@ void turns_of_conf(struct turns_case *which, const struct service_conf *service,
 			own[which->len - 1] = i;
 }
 
+/* @key cannot have the value that it has, of the service at @at or else of the director. */
+static int refuse(const struct reader *reader, const config_setting_t *at, const char *key,
+		  const char *value, const char *why)
+{
+	const config_setting_t *own = group_at(at, key);
+
+	return reader_fault(reader, own ? own : at, "%s%s: not %s, because %s", key,
+			    own ? "" : " of the director", value, why);
+}
+
 int carrying_judge(const struct reader *reader, const struct director_conf *director,
 		   const config_setting_t *at, const struct service_conf *service)
 {
@@ -39,8 +50,8 @@ int carrying_judge(const struct reader *reader, const struct director_conf *dire
 	struct turns_case which;
 
 	if (why)
-		return reader_fault(reader, at, "datapath: not flow, because %s", why);
+		return refuse(reader, at, "datapath", "flow", why);
 	turns_of_conf(&which, service, director, NULL);
 	why = which.wanted == SCHEDULE_KERNEL ? turns_obstacle(&which, buf) : NULL;
-	return why ? reader_fault(reader, at, "schedule: not kernel, because %s", why) : 0;
+	return why ? refuse(reader, at, "schedule", "kernel", why) : 0;
 }

@@ -58,13 +58,16 @@ const struct key keys[] = {
 	{GROUP_DIRECTOR, "queue_length", KEY_NUMBER, .initial = "4096", .min = 64, .max = 32768,
 	 AT(director_conf, queue_length),
 	 .about = "Packets that may wait in each queue; what comes on top is dropped and counted "
-		  "(nfvsadm status). What begins a connection to a service that the kernel carries "
-		  "goes on instead, to a server by the schedule that is compiled into the rules."},
+		  "(nfvsadm status). What begins a connection to nat servers that the kernel "
+		  "carries, of a service that is not persistent, goes on instead, to a server by "
+		  "the schedule that is compiled into the rules."},
 	{GROUP_DIRECTOR, "conntrack_max", KEY_NUMBER, .initial = "0", .max = INT32_MAX,
 	 AT(director_conf, conntrack_max),
 	 .about = "The connections of the whole machine that conntrack has room for. Set "
 		  "(net.netfilter.nf_conntrack_max) once the kernel carries connections to nat "
-		  "servers, and put back when nfvsd stops; 0: as it is."},
+		  "servers, and put back when nfvsd stops; 0: as it is. When 98 % are in use, what "
+		  "would begin such a connection is refused and counted (nfvsadm status: "
+		  "conntrack_full), until less than 95 % are."},
 	{GROUP_DIRECTOR, "flows_max", KEY_NUMBER, .initial = "4194304", .min = 1024, .max = 1 << 26,
 	 AT(director_conf, flows_max),
 	 .about = "The connections to dr servers, of IPv4 and of IPv6 each, that the devices have "
@@ -94,7 +97,9 @@ const struct key keys[] = {
 		 "themselves, in turns; nfvsd gets copies only. auto: the kernel, for the services "
 		 "for which that is possible, as nfvsadm status tells: datapath flow with nat "
 		 "servers, scheduler rr or wrr of at most 256 turns, and nothing that only nfvsd "
-		 "can know: no persistence, no limit, upper or backup, no slow_start with wrr."},
+		 "can know: no persistence, no limit, upper or backup, no slow_start with wrr. "
+		 "With kernel a service for which it is not possible is an error, unless it says "
+		 "daemon. Needs the datapath auto or flow."},
 	{GROUP_DIRECTOR, "system", KEY_WORD, .initial = "manage", .words = system_words,
 	 AT(director_conf, system_managed),
 	 .about = "manage: nfvsd sets the sysctls that the services need (forwarding of IPv4 and "

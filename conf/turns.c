@@ -65,6 +65,8 @@ const char *turns_obstacle(const struct turns_case *which, char buf[SCHEDULE_WHY
 		return state_obstacle(which);
 	if (which->slow && sched->weights != WEIGHTS_FIXED)
 		return "it has a slow start";
+	if (which->len > TURNS_MAX)
+		return "more than 256 of its servers have weight";
 	turns = sched->turns(which->weights, which->len, NULL, 0);
 	if (turns <= TURNS_MAX)
 		return NULL;

@@ -93,6 +93,8 @@ static void print_schedule(const json_t *schedule)
 		return;
 	printf("schedule     kernel: %" PRId64 " services, connections so far: %" PRId64 "\n",
 	       (int64_t)number(schedule, "kernel"), (int64_t)number(schedule, "connections"));
+	if (json_is_true(json_object_get(schedule, "paused")))
+		puts("             conntrack is full: nfvsd chooses meanwhile, and refuses");
 	json_array_foreach ((json_t *)daemon, i, service) {
 		if (i == PACKET_SHOWN) {
 			puts("             ...");

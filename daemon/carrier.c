@@ -163,6 +163,11 @@ void carrier_forgo(struct carrier *carrier)
 	ingress_forgo(carrier->ingress);
 }
 
+bool carrier_paused(const struct carrier *carrier)
+{
+	return carrier->paused;
+}
+
 uint64_t carrier_restored(const struct carrier *carrier)
 {
 	return carrier->restored;

@@ -70,6 +70,9 @@ void carrier_drop(struct carrier *carrier, const struct conn *conn);
  */
 bool carrier_usage(const struct carrier *carrier, uint64_t *count, uint64_t *max);
 
+/* Does the daemon choose for all services meanwhile, as conntrack is full? */
+bool carrier_paused(const struct carrier *carrier);
+
 /* How many connections were taken over from an earlier daemon. */
 uint64_t carrier_restored(const struct carrier *carrier);
 

@@ -176,7 +176,7 @@ static void put_service(json_t *json, const struct explanation *found, const str
 	if (found->match)
 		json_object_set_new(json, "match", match_json(found->match));
 	json_object_set_new(json, "about", json_string(found->svc->sched->about));
-	if (found->facts.len)
+	if (found->facts.len && !found->svc->in_turns)
 		json_object_set_new(json, "facts", facts_json(&found->facts));
 	if (found->svc->sched->load)
 		json_object_set_new(json, "load_name", json_string(found->svc->sched->load_name));

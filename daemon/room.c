@@ -71,8 +71,8 @@ static void fill(struct room *room, uint64_t count, uint64_t max)
 	if (!room->full || room->refused)
 		return;
 	room->refused = true;
-	log_warn("conntrack is full: new connections that it would carry are refused until there "
-		 "is room (%u %%)",
+	log_warn("conntrack is full: new connections that it would carry are refused until less "
+		 "than %u %% of it is in use",
 		 USAGE_FREE);
 }
 

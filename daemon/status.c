@@ -193,7 +193,9 @@ static json_t *schedules(const struct director *director)
 	services_each(director_services(director), count_turns, &kernel);
 	services_each(director_services(director), daemon_service, daemon);
 	rcu_read_unlock();
-	return json_pack("{s:I, s:o, s:I}", "kernel", kernel, "daemon", daemon, "connections",
+	return json_pack("{s:I, s:b, s:o, s:I}", "kernel", kernel, "paused",
+			 carrier_paused(director_carrier(director)), "daemon", daemon,
+			 "connections",
 			 value(&carrier_newcomers(director_carrier(director))->turns));
 }
 

@@ -7,9 +7,11 @@
  */
 #include "daemon/turns.h"
 #include "lib/array.h"
+#include "lib/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct turns {
 	enum schedule wanted;
@@ -100,7 +102,7 @@ static void case_of(const struct turns *turns, const struct service *svc,
 
 void turns_judge(struct turns *turns, struct service *svc)
 {
-	char buf[SCHEDULE_WHY_MAX];
+	char buf[SCHEDULE_WHY_MAX], key[SERVICE_KEY_STRLEN];
 	struct service_spec spec;
 	struct turns_case which;
 	const char *why;
@@ -111,6 +113,9 @@ void turns_judge(struct turns *turns, struct service *svc)
 	atomic_store_explicit(&svc->in_turns, !why, memory_order_relaxed);
 	if (which.wanted == SCHEDULE_DAEMON || which.wanted == SCHEDULE_UNSET)
 		why = NULL;
+	if (why && which.wanted == SCHEDULE_KERNEL && strcmp(why, svc->daemon_reason))
+		log_warn("%s: schedule is kernel, but nfvsd chooses, because %s",
+			 service_key_format(key, &svc->key), why);
 	snprintf(svc->daemon_reason, sizeof(svc->daemon_reason), "%s", why ? why : "");
 }
 

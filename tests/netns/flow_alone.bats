@@ -336,6 +336,7 @@ nearly_full_refused() {
 	(($(status_of .drops.conntrack_full) >= 1))
 	# Also those that the rules schedule: the daemon does, for that.
 	await 5 refused http://$VIP2/
+	has "$(adm status)" 'conntrack is full: nfvsd chooses meanwhile'
 	carried a
 	has "$(<"$LAB_DIR/nfvsd.log")" 'conntrack is full: new connections'
 	echo "$most" >$knob

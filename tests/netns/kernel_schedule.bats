@@ -165,6 +165,8 @@ none_queued() {
 	is "$(whom 2 http://$VIP/)" 21
 	is "$(whom 2 http://$VIP2/)" 11
 	is "$(scheduled)" "1 2"
+	has "$(adm explain tcp 10.1.0.2:999 $VIP:80)" 'the rules choose the server whose turn it is'
+	is "$(adm explain --json tcp 10.1.0.2:999 $VIP:80 | jq '.facts')" null # the daemon has no turn here
 	# With auto the daemon takes over.
 	on dir sed -i 's/schedule = "kernel"/schedule = "auto"/' "$LAB_DIR/flow.conf"
 	reload
@@ -176,6 +178,19 @@ none_queued() {
 	adm -e $at -r 10.2.0.11:8080 -m -x 0
 	is "$(fetch client 4 http://$VIP/ | tally)" "rs1:2 rs2:2"
 	is "$(scheduled)" "1 6"
+}
+
+@test "of the director: what nfvsadm makes and cannot be, nfvsd schedules, and the log says so" {
+	director_up "$(conf flow.conf <<<"director = { datapath = \"auto\"; schedule = \"kernel\"; };")"
+	adm -A -t $VIP:80 -s lc
+	adm -a -t $VIP:80 -r 10.2.0.11:8080 -m
+	is "$(whom 2 http://$VIP/)" 11
+	is "$(scheduled)" "0 0"
+	is "$(grep -c "tcp ${VIP//./\\.}:80: schedule is kernel, but nfvsd chooses, because its scheduler is neither" \
+		"$LAB_DIR/nfvsd.log")" 1
+	adm -E -t $VIP:80 -s rr
+	is "$(whom 2 http://$VIP/)" 11
+	is "$(scheduled)" "1 2"
 }
 
 @test "a drain is taken back once the weight from before fits again" {

@@ -176,7 +176,8 @@ Test(datapath, of_files)
 	} rows[] = {
 		{FLOW WITH("tcp", "80", SERVERS(NAT_ONE)), ""},
 		{FLOW WITH("tcp", "80", SERVERS(NAT_ONE ", " DR_ONE)),
-		 IS_NOT("not all servers have the method nat, or all dr")},
+		 "t:1: datapath of the director: not flow, because not all servers have the method "
+		 "nat, or all dr"},
 		{WITH("tcp", "80", OWN("flow") SERVERS(NAT_ONE ", " DR_ONE)),
 		 IS_NOT("not all servers have the method nat, or all dr")},
 		{WITH("tcp", "80",
