@@ -32,7 +32,8 @@ struct carrier {
 	struct direct direct;
 	enum datapath wanted;
 	bool carries, settled, used;
-	bool paused; /* as the rules in the kernel have it */
+	bool paused;		  /* as the rules in the kernel have it */
+	bool strict, strict_next; /* likewise, and as those that are being made */
 	struct room room;
 	pthread_mutex_t lock; /* of conntrack: nfvsadm kill has a thread of its own */
 	struct conntrack *conntrack;
@@ -330,6 +331,12 @@ static void note(struct dest *dest, void *data)
 		carry(dest, 0);
 }
 
+static bool strict(const struct carrier *carrier)
+{
+	return atomic_load_explicit(&carrier->direct.settings->defence.secure_tcp,
+				    memory_order_relaxed);
+}
+
 int carrier_plan(struct carrier *carrier, struct rules_input *input)
 {
 	const struct services *services = carrier->direct.services;
@@ -351,6 +358,7 @@ int carrier_plan(struct carrier *carrier, struct rules_input *input)
 	for (size_t i = 0; !ret && i < carrier->services_len; i++)
 		ret = list_service(carrier, carrier->services[i]);
 	rcu_read_unlock();
+	input->strict = carrier->strict_next = strict(carrier);
 	input->carried = carrier->carried;
 	input->carried_len = carrier->carried_len;
 	input->turns = turns_listed(carrier->turns, &input->turns_len);
@@ -394,6 +402,7 @@ void carrier_settle(struct carrier *carrier)
 
 	numbers_settle(carrier->numbers);
 	carrier->paused = turns_paused(carrier->turns);
+	carrier->strict = carrier->strict_next;
 	rcu_read_lock();
 	services_each(carrier->direct.services, settle_service, carrier);
 	rcu_read_unlock();
@@ -429,8 +438,10 @@ bool carrier_usage(const struct carrier *carrier, uint64_t *count, uint64_t *max
 
 bool carrier_stale(struct carrier *carrier)
 {
-	/* What the rules schedule they cannot refuse. */
-	return ingress_stale(carrier->ingress) || carrier->paused != carrier->room.full;
+	/* What the rules schedule they cannot refuse; and what a state needs to be told they copy.
+	 */
+	return ingress_stale(carrier->ingress) || carrier->paused != carrier->room.full ||
+	       (carrier->used && carrier->strict != strict(carrier));
 }
 
 /* So that what takes @took ms takes no more than a twentieth of the time: how long until the next,

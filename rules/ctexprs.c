@@ -40,12 +40,12 @@ static void any_bit(struct builder *b, uint32_t key, uint32_t bits)
 	builder_compare(b, NFT_CMP_NEQ, &zero, sizeof(zero));
 }
 
-static void unmarked(struct builder *b)
+/* Goes on if none of these bits is in the mark that was loaded. */
+static void no_bit(struct builder *b, uint32_t bits)
 {
 	const uint32_t zero = 0;
 
-	builder_meta(b, NFT_META_MARK, REG_KEY);
-	builder_mask(b, b->ruleset->mark_mask, 0, REG_KEY);
+	builder_mask(b, bits, 0, REG_KEY);
 	builder_compare(b, NFT_CMP_EQ, &zero, sizeof(zero));
 }
 
@@ -60,12 +60,12 @@ static void tcp_flags(struct builder *b, uint8_t bits, uint8_t other_than)
 	builder_compare(b, NFT_CMP_NEQ, &other_than, sizeof(other_than));
 }
 
-static void tell(struct builder *b)
+static void tell(struct builder *b, bool has)
 {
 	const uint32_t told = mark_told(b->ruleset->mark_mask);
 
 	builder_ct(b, NFT_CT_MARK);
-	builder_mask(b, ~told, told, REG_KEY);
+	builder_mask(b, ~told, has ? told : 0, REG_KEY);
 	builder_ct_store(b);
 }
 
@@ -73,7 +73,6 @@ static void unseen(struct builder *b)
 {
 	const uint32_t bit = mark_unseen(b->ruleset->mark_mask);
 
-	any_bit(b, NFT_CT_STATE, NF_CT_STATE_INVALID_BIT);
 	builder_meta(b, NFT_META_MARK, REG_KEY);
 	builder_mask(b, ~bit, bit, REG_KEY);
 	builder_mark_store(b);
@@ -164,7 +163,22 @@ void ctexprs_fill(struct builder *b, const struct stmt *stmt)
 
 	switch (stmt->tracked) {
 	case TRACKED_UNMARKED:
-		unmarked(b);
+		builder_meta(b, NFT_META_MARK, REG_KEY);
+		no_bit(b, bits);
+		break;
+	case TRACKED_UNNUMBERED:
+		builder_meta(b, NFT_META_MARK, REG_KEY);
+		no_bit(b, mark_send(bits));
+		break;
+	case TRACKED_UNCARRIED:
+		builder_ct(b, NFT_CT_MARK);
+		no_bit(b, bits);
+		break;
+	case TRACKED_CONFIRMED:
+		any_bit(b, NFT_CT_STATUS, IPS_CONFIRMED);
+		break;
+	case TRACKED_INVALID:
+		any_bit(b, NFT_CT_STATE, NF_CT_STATE_INVALID_BIT);
 		break;
 	case TRACKED_CARRIED:
 		any_bit(b, NFT_CT_MARK, bits);
@@ -187,14 +201,17 @@ void ctexprs_fill(struct builder *b, const struct stmt *stmt)
 	case TRACKED_LATE:
 		tcp_flags(b, EDGES | TH_ACK, TH_SYN);
 		break;
-	case TRACKED_ASSURED:
-		any_bit(b, NFT_CT_STATUS, IPS_ASSURED);
+	case TRACKED_OPENS:
+		tcp_flags(b, TH_SYN, 0);
 		break;
 	case TRACKED_TOLD:
 		any_bit(b, NFT_CT_MARK, mark_told(bits));
 		break;
 	case TRACKED_TELL:
-		tell(b);
+		tell(b, true);
+		break;
+	case TRACKED_UNTELL:
+		tell(b, false);
 		break;
 	case TRACKED_COPY:
 		builder_copy(b, NULL);

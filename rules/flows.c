@@ -179,6 +179,9 @@ int flows_fill(struct ruleset *ruleset, const struct rules_input *input)
 	if (!ruleset->carries || !input->carried_len)
 		return 0;
 	err = labels_reserve(ruleset, input);
+	for (enum family f = 0; !err && input->strict && f < FAMILIES; f++)
+		err = elements_add(&ruleset->sets[f][SET_STRICT],
+				   &(struct element){.byte = IPPROTO_TCP});
 	end = ruleset->labels;
 	for (size_t i = 0; !err && i < input->carried_len; i++)
 		err = add_flow(ruleset, &input->carried[i], &end);

@@ -83,8 +83,11 @@ const struct chain_layout chain_layouts[CHAINS] = {
 	[CHAIN_CARRIED] = {.name = "carried",
 			   .comment = "A known connection to a living server: conntrack translates "
 				      "it. The daemon gets a copy\n"
-				      "of what begins and ends it, and of the first packet that "
-				      "shows that both ends have spoken."},
+				      "of what begins and ends it, and of the first packet after "
+				      "what began it."},
+	[CHAIN_EDGES] = {.name = "edges",
+			 .comment = "What begins and ends it. After a SYN of the client the next "
+				    "packet tells something again."},
 	[CHAIN_FIRST] =
 		{.name = "first",
 		 .comment = "What begins a connection that the kernel is to carry: where the rules "
@@ -203,7 +206,10 @@ const struct chain_layout chain_layouts[CHAINS] = {
 
 const struct rule_layout rule_layouts[] = {
 	{CHAIN_REASSEMBLE, NULL, {PLAIN(STMT_REASSEMBLE)}},
-	{CHAIN_REQUESTS, "what conntrack makes nothing of", {TRACKED(UNSEEN)}},
+	{CHAIN_REQUESTS, "what conntrack makes nothing of", {TRACKED(INVALID), TRACKED(UNSEEN)}},
+	{CHAIN_REQUESTS,
+	 "what it knows from before the service was: it would not be translated",
+	 {TRACKED(CONFIRMED), TRACKED(UNCARRIED), TRACKED(UNSEEN)}},
 	{CHAIN_REQUESTS, NULL, {FAN_OUT(FIELD_SADDR, FIELD_SPORT)}},
 	{CHAIN_REPLIES, NULL, {FAN_OUT(FIELD_DADDR, FIELD_DPORT)}},
 
@@ -229,6 +235,9 @@ const struct rule_layout rule_layouts[] = {
 
 	{CHAIN_CLASSIFY, NULL, {TRACKED(ORIGINAL), FLOW(SET_FLOWS_IN), GOTO(CHAIN_CARRIED)}},
 	{CHAIN_CLASSIFY, NULL, {TRACKED(REPLY), FLOW(SET_FLOWS_OUT), GOTO(CHAIN_CARRIED)}},
+	{CHAIN_CLASSIFY,
+	 "of a server that is gone",
+	 {TRACKED(REPLY), TRACKED(CARRIED), GOTO(CHAIN_CARRIED)}},
 	{CHAIN_CLASSIFY, NULL, {TRACKED(NEW), IN_SET(SET_CARRIED, VIRTUAL), GOTO(CHAIN_FIRST)}},
 	{CHAIN_CLASSIFY,
 	 "most packets end here; what a group claims is not in this set",
@@ -272,6 +281,9 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_DECIDED, NULL, {TRACKED(UNMARKED), RETURN}},
 	{CHAIN_DECIDED, NULL, {PLAIN(STMT_REFUSED), PLAIN(STMT_UNREACHABLE)}},
 	{CHAIN_DECIDED, NULL, {PLAIN(STMT_SENT), PLAIN(STMT_SEND)}},
+	{CHAIN_DECIDED,
+	 "nobody's, or what conntrack cannot translate",
+	 {TRACKED(UNNUMBERED), PLAIN(STMT_UNMARK), RETURN}},
 	{CHAIN_DECIDED,
 	 "the connection's server; its first packet counts here",
 	 {TRACKED(SAVE), PLAIN(STMT_UNMARK), FLOW(SET_FLOWS_IN)}},
@@ -319,6 +331,7 @@ const struct rule_layout rule_layouts[] = {
 	 {PLAIN(STMT_MARKED), PLAIN(STMT_UNMARK), RETURN}},
 	{CHAIN_OWN, NULL, {TRACKED(ORIGINAL), FLOW(SET_FLOWS_IN), GOTO(CHAIN_CARRIED)}},
 	{CHAIN_OWN, NULL, {TRACKED(REPLY), FLOW(SET_FLOWS_OUT), GOTO(CHAIN_CARRIED)}},
+	{CHAIN_OWN, NULL, {TRACKED(REPLY), TRACKED(CARRIED), GOTO(CHAIN_CARRIED)}},
 	{CHAIN_OWN, NULL, {IN_SET(SET_SERVICES, VIRTUAL), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_OWN, NULL, {IN_SET(SET_MARKS, FIELD_MARK), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_OWN, NULL, {TCP, MARK_BY(SET_TCP_GROUPS, VIRTUAL_RANGE), GOTO(CHAIN_REQUESTS)}},
@@ -344,22 +357,26 @@ const struct rule_layout rule_layouts[] = {
 	 "the connection's server; its first packet counts here",
 	 {TRACKED(SAVE), PLAIN(STMT_UNMARK), FLOW(SET_FLOWS_IN)}},
 
-	{CHAIN_CARRIED, NULL, {TRACKED(EDGE), TRACKED(COPY), RETURN}},
+	{CHAIN_CARRIED, NULL, {TRACKED(EDGE), GOTO(CHAIN_EDGES)}},
 	{CHAIN_CARRIED, "most packets end here", {TRACKED(TOLD), RETURN}},
 	{CHAIN_CARRIED,
-	 NULL,
-	 {TCP, TRACKED(ORIGINAL), TRACKED(ASSURED), TRACKED(TELL), TRACKED(COPY)}},
+	 "the client's word counts for nothing until the server's: secure_tcp",
+	 {TRACKED(ORIGINAL), IN_SET(SET_STRICT, FIELD_PROTOCOL), TRACKED(COPY), RETURN}},
+	{CHAIN_CARRIED, NULL, {TCP, TRACKED(TELL), TRACKED(COPY)}},
 	{CHAIN_CARRIED, NULL, {UDP, TRACKED(REPLY), TRACKED(TELL), TRACKED(COPY)}},
+
+	{CHAIN_EDGES, NULL, {TRACKED(COPY)}},
+	{CHAIN_EDGES, NULL, {TRACKED(ORIGINAL), TRACKED(OPENS), TRACKED(UNTELL)}},
 
 	{CHAIN_FIRST, NULL, {IN_SET(SET_STICKY, VIRTUAL), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_FIRST, NULL, {TRACKED(LATE), GOTO(CHAIN_REQUESTS)}},
-	{CHAIN_FIRST, NULL, {TRACKED(CARRIED), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_FIRST, NULL, {TRACKED(CONFIRMED), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_FIRST, NULL, {BY_TURNS(SET_TURNS, VIRTUAL)}},
 	{CHAIN_FIRST, NULL, {FAN_OUT_OPEN(FIELD_SADDR, FIELD_SPORT)}},
 
 	{CHAIN_FIRST_GROUP, NULL, {IN_SET(SET_STICKY_MARKS, FIELD_MARK), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_FIRST_GROUP, NULL, {TRACKED(LATE), GOTO(CHAIN_REQUESTS)}},
-	{CHAIN_FIRST_GROUP, NULL, {TRACKED(CARRIED), GOTO(CHAIN_REQUESTS)}},
+	{CHAIN_FIRST_GROUP, NULL, {TRACKED(CONFIRMED), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_FIRST_GROUP, NULL, {BY_TURNS(SET_TURNS_MARKS, FIELD_MARK)}},
 	{CHAIN_FIRST_GROUP, NULL, {FAN_OUT_OPEN(FIELD_SADDR, FIELD_SPORT)}},
 

@@ -66,6 +66,7 @@ enum set_id {
 	SET_FLOWS_OUT,
 	SET_TO_PORT,
 	SET_TO_ADDR,
+	SET_STRICT,
 	SET_STICKY,
 	SET_STICKY_MARKS,
 	SET_FALLBACK,
@@ -101,6 +102,7 @@ enum chain_id {
 	CHAIN_OWN_DECIDED,
 	/* From here on: for what the kernel carries, absent if it cannot. */
 	CHAIN_CARRIED,
+	CHAIN_EDGES,
 	CHAIN_FIRST,
 	CHAIN_FIRST_GROUP,
 	CHAIN_FALLBACK,
@@ -148,17 +150,22 @@ enum stmt_kind {
 /* Such statements need conntrack, its NAT, nfnetlink_log or numgen. */
 enum tracked {
 	TRACKED_UNMARKED,   /* goes on if there is none of our bits in the mark */
+	TRACKED_UNNUMBERED, /* goes on if there is no number in the mark */
 	TRACKED_CARRIED,    /* goes on if there is any of our bits in the conntrack mark */
 	TRACKED_ORIGINAL,   /* goes on if the packet goes the way of the connection's first */
 	TRACKED_REPLY,	    /* goes on if it goes the other way */
 	TRACKED_EDGE,	    /* goes on if TCP begins or ends a connection: SYN, FIN, RST */
-	TRACKED_UNSEEN,	    /* what conntrack finds invalid is marked so: mark_unseen() */
-	TRACKED_RELATED,    /* goes on if it is an error about a packet that conntrack saw */
-	TRACKED_LATE,	    /* goes on if it is TCP that does not begin a connection */
-	TRACKED_ASSURED,    /* goes on if both ends have spoken */
-	TRACKED_TOLD,	    /* goes on if the daemon has had its copy of that */
-	TRACKED_TELL,	    /* from now on it has */
-	TRACKED_COPY,	    /* a copy to the daemon, and on */
+	TRACKED_INVALID,    /* goes on if conntrack makes nothing of the packet */
+	TRACKED_CONFIRMED, /* goes on if it is not the first that conntrack has of the connection */
+	TRACKED_UNCARRIED, /* goes on if there is none of our bits in the conntrack mark */
+	TRACKED_UNSEEN,	   /* the mark says that the kernel cannot carry it: mark_unseen() */
+	TRACKED_RELATED,   /* goes on if it is an error about a packet that conntrack saw */
+	TRACKED_LATE,	   /* goes on if it is TCP that does not begin a connection */
+	TRACKED_OPENS,	   /* goes on if TCP begins a connection, whatever else it says: SYN */
+	TRACKED_TOLD,	   /* goes on if the daemon has had its copy of the packet behind that */
+	TRACKED_TELL,	   /* from now on it has */
+	TRACKED_UNTELL,	   /* from now on it has not */
+	TRACKED_COPY,	   /* a copy to the daemon, and on */
 	TRACKED_COPY_FIRST, /* likewise, that says that the rules chose the server */
 	TRACKED_NEW,	    /* goes on if conntrack has not seen the connection before */
 	TRACKED_SAVE,	    /* the packet mark becomes the conntrack mark */

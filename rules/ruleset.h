@@ -66,6 +66,7 @@ struct rules_input {
 	bool tproxy;	    /* reassembly by the tproxy expression, else by conntrack's */
 	bool carries;	    /* the kernel can carry connections; else nothing of it is made */
 	uint16_t copies;    /* nflog group: what the daemon sees of connections that it carries */
+	bool strict;	    /* a client's ACK establishes no connection: secure_tcp */
 	const struct rules_service *services;
 	size_t services_len;
 	const struct rules_server *servers;

@@ -214,6 +214,18 @@ static void print_tracked(FILE *out, const struct stmt *stmt, const struct rules
 	case TRACKED_UNMARKED:
 		fprintf(out, "meta mark & 0x%x == 0x0", bits);
 		break;
+	case TRACKED_UNNUMBERED:
+		fprintf(out, "meta mark & 0x%x == 0x0", mark_send(bits));
+		break;
+	case TRACKED_UNCARRIED:
+		fprintf(out, "ct mark & 0x%x == 0x0", bits);
+		break;
+	case TRACKED_CONFIRMED:
+		fputs("ct status confirmed", out);
+		break;
+	case TRACKED_INVALID:
+		fputs("ct state invalid", out);
+		break;
 	case TRACKED_CARRIED:
 		fprintf(out, "ct mark & 0x%x != 0x0", bits);
 		break;
@@ -227,7 +239,7 @@ static void print_tracked(FILE *out, const struct stmt *stmt, const struct rules
 		fputs("tcp flags & (fin | syn | rst) != 0x0", out);
 		break;
 	case TRACKED_UNSEEN:
-		fprintf(out, "ct state invalid meta mark set meta mark | 0x%x", mark_unseen(bits));
+		fprintf(out, "meta mark set meta mark | 0x%x", mark_unseen(bits));
 		break;
 	case TRACKED_RELATED:
 		fputs("ct state related", out);
@@ -235,14 +247,17 @@ static void print_tracked(FILE *out, const struct stmt *stmt, const struct rules
 	case TRACKED_LATE:
 		fputs("tcp flags & (fin | syn | rst | ack) != syn", out);
 		break;
-	case TRACKED_ASSURED:
-		fputs("ct status assured", out);
+	case TRACKED_OPENS:
+		fputs("tcp flags & syn != 0x0", out);
 		break;
 	case TRACKED_TOLD:
 		fprintf(out, "ct mark & 0x%x != 0x0", mark_told(bits));
 		break;
 	case TRACKED_TELL:
 		fprintf(out, "ct mark set ct mark | 0x%x", mark_told(bits));
+		break;
+	case TRACKED_UNTELL:
+		fprintf(out, "ct mark set ct mark & 0x%x", ~mark_told(bits));
 		break;
 	case TRACKED_COPY:
 		fprintf(out, "log group %u", ruleset->copies);

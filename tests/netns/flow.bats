@@ -108,6 +108,21 @@ stats_are() {
 	is "$(listed ' UDP ')" 5
 }
 
+# One datagram from port 5401, and who answered
+from_there() {
+	on client socat -T 2 - "UDP4:$VIP:53,sourceport=5401" <<<hello
+}
+
+@test "a flow that conntrack knows from before its service was: the daemon carries it" {
+	director
+	service -u $VIP:9 rr 53 1
+	is "$(from_there)" "" # refused, and remembered
+	service -u $VIP:53 rr 53 1
+	has "$(from_there)" '^rs1'
+	has "$(from_there)" '^rs1'
+	is "$(listed "UDP .*:5401 .* 10.2.0.11:53")" 1
+}
+
 @test "lc knows how many connections are open" {
 	director
 	service -t $VIP:80 lc 8080 1

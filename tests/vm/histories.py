@@ -47,22 +47,27 @@ def main():
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--schedulers", type=names, default=history.SCHEDULERS)
     parser.add_argument("--settings", type=names, default=tuple(history.SETTINGS))
+    parser.add_argument("--carried", action="store_true",
+                        help="services that the kernel can carry: see carried_histories.py")
     parser.add_argument("--every", type=int, default=8, help="steps between comparisons of lists")
     options = parser.parse_args()
     alone = options.seed is not None
     first = options.seed if alone else int(os.environ.get("NFVS_SEED") or 1)
     count = options.seeds or (1 if alone else int(os.environ.get("NFVS_SEEDS") or 20))
-    plays = (player.Play(f"--seed {seed} --steps {options.steps}",
-                         made_up(seed, options.steps, options.schedulers, options.settings),
+    mode = " --carried" if options.carried else ""
+    plays = (player.Play(f"--seed {seed} --steps {options.steps}{mode}",
+                         made_up(seed, options.steps, options.schedulers, options.settings,
+                                 options.carried),
                          options.every)
              for seed in range(first, first + count))
 
     def run(one):
         one.run(plays, options.jobs)
-        if not alone:
+        if plant:
             run_plant(one)
 
-    player.play(options, count + (not alone), run)
+    plant = not alone and not options.carried
+    player.play(options, count + plant, run)
 
 
 main()

@@ -38,6 +38,8 @@ TUNNELS = ("", " --tun-type gre", " --tun-type gre --tun-csum", " --tun-type gue
            " --tun-type gue --tun-port 6080 --tun-remcsum")
 KINDS = {"-t {}:80": 40, "-u {}:53": 20, "-f FWM": 25, "-t {}:0": 6, "-u {}:0": 4, "-t {}:21": 5,
          "--sctp-service {}:80": 10}
+# What the kernel can carry (NFVS_DATAPATH=auto): datagrams and streams to NAT servers.
+CARRIED = ("-t {}:80", "-u {}:53", "-t {}:0", "-u {}:0")
 
 
 class Service:
@@ -71,7 +73,7 @@ class Service:
             if choose.random() < 0.4:
                 words += " -M " + choose.choice(("64", "112", "120") if self.maker.six else
                                                 ("255.255.255.0", "255.255.0.0", "255.255.255.248"))
-        if "u" in self.protocols and choose.random() < 0.25:
+        if "u" in self.protocols and not self.maker.carried and choose.random() < 0.25:
             words += " -o"
         return words
 
@@ -94,7 +96,7 @@ class Service:
         for ever or never: IPVS keeps one route a server, and a direct connection gets lost on the
         one that another method has looked up."""
         choose = self.maker.random
-        if server.rpartition(":")[2] != self.port:
+        if server.rpartition(":")[2] != self.port or self.maker.carried:
             return "-m"
         if self.methods.setdefault(server, choose.random() < 0.25):
             return choose.choice(("-g", ""))
@@ -128,10 +130,11 @@ class Service:
 
 
 class History:
-    """lines() yields the steps."""
+    """lines() yields the steps. @carried: all services are such as the kernel can carry."""
 
-    def __init__(self, seed, schedulers=SCHEDULERS, settings=tuple(SETTINGS)):
+    def __init__(self, seed, schedulers=SCHEDULERS, settings=tuple(SETTINGS), carried=False):
         self.random = random.Random(f"history {seed}")
+        self.carried = carried
         self.schedulers = schedulers
         self.six = self.random.random() < 0.3
         self.suffix = "6" if self.six else ""
@@ -139,10 +142,10 @@ class History:
         self.clients = [self.random.choice((0, 1, 1, 7)) * 256 + self.random.randint(1, 250)
                         for _ in range(self.random.choice((2, 6, 12)))]
         self.marked = [self.random.randint(1, 250) for _ in range(self.random.choice((1, 3, 8)))]
-        kinds = list(KINDS)
+        kinds = {kind: KINDS[kind] for kind in (CARRIED if carried else KINDS)}
         self.services = {}
         for _ in range(self.random.choice((1, 1, 2, 3))):
-            kind = self.random.choices(kinds, KINDS.values())[0]
+            kind = self.random.choices(list(kinds), kinds.values())[0]
             self.services.setdefault(kind, Service(self, kind))
         self.settings = [name for name in settings if self.random.random() < 0.2]
         self.case = CASES[seed % len(CASES)]

@@ -24,9 +24,15 @@ LISTS = ("-Ln", "-Lcn")
 COUNTERS = "-Ln --stats --exact"
 SCHEDULE = os.environ.get("NFVS_SCHEDULE") or "daemon"  # auto: the rules, where they can
 DATAPATH = os.environ.get("NFVS_DATAPATH") or "packet"  # auto: what the kernel can, it carries
+NETFILTER = "12"  # the protocol, of a netlink socket
+LATE = 5  # seconds after which copies are not waited for
 SILENCE = 60  # seconds after which a tool is taken to hang
 SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh",
               "twos")
+
+
+def rows_of(file):
+    return [line.split() for line in os.pread(file, 65536, 0).decode().splitlines()]
 
 
 class Tool:
@@ -119,6 +125,9 @@ class Side:
         words, self.daemon = START[kind](self.lab, self.path)
         self.tool = Tool(self.lab["dir"], words)
         self.queue = self.daemon and self.lab["dir"].open("netfilter/nfnetlink_queue")
+        self.copying = ([self.lab["dir"].open(name) for name in
+                         ("netfilter/nfnetlink_log", "netlink")]
+                        if self.daemon and DATAPATH != "packet" else [])
 
     def begin(self):
         """Nothing is left of an earlier run but its connections, whose addresses do not return."""
@@ -134,8 +143,24 @@ class Side:
         """Are packets with the daemon?"""
         if not self.queue:
             return False
-        rows = os.pread(self.queue, 4096, 0).decode().splitlines()
-        return any(row.split()[2] != "0" for row in rows)
+        return any(row[2] != "0" for row in rows_of(self.queue))
+
+    def copied(self):
+        """Has the daemon read its copies of what the kernel carries?"""
+        if not self.copying:
+            return True
+        logs, sockets = (rows_of(file) for file in self.copying)
+        readers = {row[1] for row in logs}
+        return (all(row[2] == "0" for row in logs) and
+                all(row[4] == "0" for row in sockets if row[1] == NETFILTER and row[2] in readers))
+
+    def settle(self):
+        """Waits for that, and for what it makes of them."""
+        end = time.monotonic() + LATE
+        while not self.copied() and time.monotonic() < end:
+            time.sleep(0.002)
+        if self.copying:
+            time.sleep(0.005)
 
     def set(self, name, value):
         """What it had to say against it"""
@@ -177,7 +202,8 @@ class Side:
         if self.daemon:
             self.daemon.terminate()
             self.daemon.wait()
-            os.close(self.queue)
+            for file in [self.queue, *self.copying]:
+                os.close(file)
         self.lab.close()
 
 
@@ -228,6 +254,7 @@ def snapshots(sides, mine, counted, told):
     each connection has still to live."""
     lists = LISTS + ((COUNTERS,) if counted else ())
     for side in sides:
+        side.settle()
         side.tool.write(*lists)
     for side in sides:
         texts = [side.tool.read() for _ in lists]
