@@ -198,6 +198,33 @@ Test(flows, bits_of_a_number)
 	cr_assert_eq(number_bit(0xffffffff, 30), 0x80000000);
 }
 
+/* With secure_tcp a client's word alone counts for nothing, of TCP. */
+Test(flows, strict)
+{
+	const struct rules_service one = carried(service(IPPROTO_TCP, "10.1.0.100", 80), false);
+	const struct rules_carried row = number(0x20000, &one, "10.2.0.11", 8080, 3, NULL);
+	struct rules_input input = params;
+
+	input.carries = true;
+	input.services = &one;
+	input.services_len = 1;
+	input.carried = &row;
+	input.carried_len = 1;
+	for (int strict = 0; strict < 2; strict++) {
+		struct ruleset *ruleset;
+
+		input.strict = strict;
+		ruleset = ruleset_build(&input, NULL);
+		for (enum family f = 0; f < FAMILIES; f++) {
+			const struct elements *set = &ruleset->sets[f][SET_STRICT];
+
+			cr_assert_eq(set->len, strict);
+			cr_assert(!strict || set->items[0].byte == IPPROTO_TCP);
+		}
+		ruleset_free(ruleset);
+	}
+}
+
 /* What the kernel cannot do is not asked of it. */
 Test(flows, a_kernel_that_cannot_carry)
 {

@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCENARIOS = ("all-ports again counted defences direct gone gone-service hashes ipv6 least marks "
-             "methods persistent rr sloppy states templates thresholds timeouts wrr").split()
+             "methods persistent rr sloppy states tells templates thresholds timeouts wrr").split()
 
 os.environ["NFVS_DATAPATH"] = "auto"
 os.execvp("python3", ["python3", f"{HERE}/differential.py", *sys.argv[1:],

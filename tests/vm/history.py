@@ -130,7 +130,8 @@ class Service:
 
 
 class History:
-    """lines() yields the steps. @carried: all services are such as the kernel can carry."""
+    """lines() yields the steps. @carried: all services are such as the kernel can carry, and what is
+    over is left alone, as conntrack and IPVS do not remember it for the same time."""
 
     def __init__(self, seed, schedulers=SCHEDULERS, settings=tuple(SETTINGS), carried=False):
         self.random = random.Random(f"history {seed}")
@@ -203,21 +204,31 @@ class History:
     def old(self):
         return self.random.choice(self.flows[-30:]) if self.flows else self.flow()
 
+    def over(self, flow):
+        if self.carried:
+            self.flows = [other for other in self.flows if other != flow]
+
+    def one_more(self, word, all_flags):
+        flow = client, target, protocol = self.old()
+        what = self.what(protocol, all_flags)
+        yield f"{word} {client} {target} {what}"
+        if protocol == "t" and ("R" in what or what == "-"):
+            self.over(flow)
+
     def make_more(self):
-        client, target, protocol = self.old()
-        yield f"packet {client} {target} {self.what(protocol, CLIENTS_FLAGS)}"
+        yield from self.one_more("packet", CLIENTS_FLAGS)
 
     def make_answer(self):
-        client, target, protocol = self.old()
-        yield f"answer {client} {target} {self.what(protocol, SERVERS_FLAGS)}"
+        yield from self.one_more("answer", SERVERS_FLAGS)
 
     def make_handshake(self):
-        client, target, protocol = self.flow()
+        flow = client, target, protocol = self.flow()
         for word, what in HANDSHAKE[protocol]:
             yield f"{word} {client} {target} {what}"
         if protocol == "t" and self.random.random() < 0.4:
             for word, what in (("packet", "FA"), ("answer", "FA"), ("packet", "A")):
                 yield f"{word} {client} {target} {what}"
+            self.over(flow)
 
     def make_error(self):
         client, target, protocol = self.old() if self.random.random() < 0.7 else self.flow()
