@@ -2,8 +2,8 @@
 /*
  * What the director has the kernel carry. The one idea: a server's number is all that the kernel
  * needs to know of a decision, so everything here is about numbers: who has one (numbers.c), what
- * the kernel counted for it, and which connections there have it. The kernel is asked about a
- * single connection only when its time is up here. Control thread.
+ * the kernel counted for it, and which connections there have it (tracking.c, ingress.c). Control
+ * thread.
  */
 #include "daemon/carrier.h"
 #include "conf/datapath.h"
@@ -11,21 +11,17 @@
 #include "daemon/director.h"
 #include "daemon/ingress.h"
 #include "daemon/numbers.h"
-#include "daemon/remnants.h"
 #include "daemon/room.h"
+#include "daemon/tracking.h"
 #include "daemon/turns.h"
 #include "lib/array.h"
 #include "lib/log.h"
 #include "lvs/forward.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #define COUNT_MS 1000u
-#define PAUSES	 20u	/* see pause_after() */
-#define LATER_MS 10000u /* when the kernel does not answer */
-#define DUMP_MS	 5000u	/* at least, between two readings of all that conntrack has */
 
 struct carrier {
 	const struct director_conf *conf;
@@ -35,8 +31,7 @@ struct carrier {
 	bool paused;		  /* as the rules in the kernel have it */
 	bool strict, strict_next; /* likewise, and as those that are being made */
 	struct room room;
-	pthread_mutex_t lock; /* of conntrack: nfvsadm kill has a thread of its own */
-	struct conntrack *conntrack;
+	struct tracking *tracking;
 	struct ingress *ingress;
 	struct numbers *numbers;
 	struct service **services; /* of a plan, the oldest first, as a file has them */
@@ -44,50 +39,17 @@ struct carrier {
 	struct rules_carried *carried;
 	size_t carried_len, carried_max;
 	uint64_t next_count, restored;
-	struct newcomers newcomers;
-	uint64_t next_dump;
 	struct turns *turns;
 };
 
 void carrier_drop(struct carrier *carrier, const struct conn *conn)
 {
-	const struct flow flow = conn_request(conn);
-
 	if (!conn->carried)
 		return;
-	if (conn_method(conn)->learned) {
+	if (conn_method(conn)->learned)
 		ingress_drop(carrier->ingress, conn);
-		return;
-	}
-	if (!carrier->conntrack)
-		return;
-	pthread_mutex_lock(&carrier->lock);
-	(void)conntrack_delete(carrier->conntrack, &flow);
-	pthread_mutex_unlock(&carrier->lock);
-}
-
-/* Of a connection that is due: conntrack saw a packet later than we did, or it is over there too.
- */
-static uint32_t keep_tracked(struct carrier *carrier, const struct conn *conn)
-{
-	const struct flow flow = conn_request(conn);
-	uint32_t timeout = atomic_load_explicit(&conn->timeout, memory_order_relaxed);
-	struct tracked tracked;
-	uint64_t idle;
-	uint32_t left = 0;
-	int ret;
-
-	pthread_mutex_lock(&carrier->lock);
-	ret = conntrack_get(carrier->conntrack, &flow, &tracked);
-	idle = ret ? timeout : (uint64_t)conntrack_idle(carrier->conntrack, &tracked) * 1000;
-	if (ret && ret != -ENOENT)
-		left = LATER_MS;
-	else if (idle < timeout)
-		left = (uint32_t)(timeout - idle);
-	else if (!ret)
-		(void)conntrack_delete(carrier->conntrack, &flow);
-	pthread_mutex_unlock(&carrier->lock);
-	return left;
+	else
+		tracking_drop(carrier->tracking, conn);
 }
 
 static uint32_t keep(struct conn *conn, void *data)
@@ -95,7 +57,7 @@ static uint32_t keep(struct conn *conn, void *data)
 	struct carrier *carrier = data;
 
 	return conn_method(conn)->learned ? ingress_keep(carrier->ingress, conn)
-					  : keep_tracked(carrier, conn);
+					  : tracking_keep(carrier->tracking, conn);
 }
 
 static void forget(const struct conn *conn, void *data)
@@ -116,20 +78,19 @@ struct carrier *carrier_new(const struct director_conf *conf, const struct rules
 
 	if (!carrier)
 		return NULL;
-	pthread_mutex_init(&carrier->lock, NULL);
 	carrier->conf = conf;
 	carrier->direct = *d;
 	carrier->wanted = conf->datapath;
 	carrier->carries = caps->carries && conf->rules_managed;
 	carrier->numbers = numbers_new(conf->mark_mask);
 	carrier->ingress = ingress_new(conf, caps->learns && conf->rules_managed, caps->stands_in);
-	carrier->direct.newcomers = &carrier->newcomers;
+	carrier->tracking = tracking_new(d, carrier->numbers);
 	carrier->turns = turns_new(conf->schedule);
-	if (!carrier->numbers || !carrier->ingress || !carrier->turns) {
+	if (!carrier->numbers || !carrier->ingress || !carrier->tracking || !carrier->turns) {
 		carrier_free(carrier);
 		return NULL;
 	}
-	if (carrier->carries && conntrack_open(&carrier->conntrack, &err)) {
+	if (carrier->carries && tracking_open(carrier->tracking, &err)) {
 		log_warn("%s: nfvsd carries all packets itself", err.text);
 		carrier->carries = false;
 	}
@@ -142,9 +103,8 @@ void carrier_free(struct carrier *carrier)
 {
 	if (!carrier)
 		return;
-	conntrack_close(carrier->conntrack);
+	tracking_free(carrier->tracking);
 	ingress_free(carrier->ingress);
-	pthread_mutex_destroy(&carrier->lock);
 	numbers_free(carrier->numbers);
 	turns_free(carrier->turns);
 	free(carrier->services);
@@ -176,7 +136,7 @@ uint64_t carrier_restored(const struct carrier *carrier)
 
 struct newcomers *carrier_newcomers(struct carrier *carrier)
 {
-	return &carrier->newcomers;
+	return tracking_newcomers(carrier->tracking);
 }
 
 static struct datapath_case case_of(const struct carrier *carrier, const struct service *svc,
@@ -386,8 +346,7 @@ static void take_over(struct carrier *carrier)
 {
 	carrier->direct.now = director_now();
 	if (carrier->used)
-		(void)remnants_take(carrier->conntrack, &carrier->direct, carrier->numbers, false,
-				    &carrier->restored);
+		carrier->restored = tracking_take_over(carrier->tracking);
 	if (ingress_servers(carrier->ingress))
 		carrier->restored +=
 			ingress_restore(carrier->ingress, &carrier->direct, carrier->numbers);
@@ -421,7 +380,7 @@ void carrier_settle(struct carrier *carrier)
 void carrier_withdraw(struct carrier *carrier)
 {
 	if (carrier->settled && carrier->used)
-		remnants_drop(carrier->conntrack, carrier->direct.mark_mask);
+		tracking_withdraw(carrier->tracking);
 	ingress_withdraw(carrier->ingress);
 }
 
@@ -444,31 +403,6 @@ bool carrier_stale(struct carrier *carrier)
 	       (carrier->used && carrier->strict != strict(carrier));
 }
 
-/* So that what takes @took ms takes no more than a twentieth of the time: how long until the next,
- * at least @ms. */
-static uint64_t pause_after(uint64_t took, uint64_t ms)
-{
-	return took * PAUSES > ms ? took * PAUSES : ms;
-}
-
-/* What began without the daemon while it was there, and was missed, comes into the table. */
-static void take_missed(struct carrier *carrier, uint64_t now)
-{
-	struct newcomers *newcomers = &carrier->newcomers;
-	uint64_t taken, end;
-
-	if (!carrier->settled || !carrier->conntrack || now < carrier->next_dump ||
-	    !atomic_exchange_explicit(&newcomers->missed, false, memory_order_relaxed))
-		return;
-	carrier->direct.now = now;
-	pthread_mutex_lock(&carrier->lock);
-	if (remnants_take(carrier->conntrack, &carrier->direct, carrier->numbers, true, &taken))
-		atomic_store_explicit(&newcomers->missed, true, memory_order_relaxed);
-	pthread_mutex_unlock(&carrier->lock);
-	end = director_now();
-	carrier->next_dump = end + pause_after(end - now, DUMP_MS);
-}
-
 void carrier_tick(struct carrier *carrier, uint64_t now)
 {
 	uint64_t begin, end;
@@ -478,7 +412,8 @@ void carrier_tick(struct carrier *carrier, uint64_t now)
 	atomic_store_explicit(&carrier->direct.settings->conntrack_full,
 			      room_conntrack_full(&carrier->room, carrier->used, now),
 			      memory_order_relaxed);
-	take_missed(carrier, now);
+	if (carrier->settled)
+		tracking_take_missed(carrier->tracking, now);
 	if (now < carrier->next_count)
 		return;
 	begin = director_now();

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DAEMON_TRACKING_H
+#define DAEMON_TRACKING_H
+
+#include "daemon/numbers.h"
+#include "lib/err.h"
+#include "lvs/direct.h"
+
+/*
+ * What the carrier asks of conntrack, and has it forget: the connections that are in it with marks
+ * of ours. A part of the carrier; control thread, but for what says otherwise.
+ */
+struct tracking;
+
+/* For the connections of @d, which stays the caller's, as @numbers does. NULL without memory. */
+struct tracking *tracking_new(const struct direct *d, const struct numbers *numbers);
+void tracking_free(struct tracking *tracking);
+
+/* Opens conntrack; until then nothing is in it. -errno with @err. */
+int tracking_open(struct tracking *tracking, struct error *err);
+
+/* It forgets @conn, which goes on here. Any thread under RCU. */
+void tracking_drop(struct tracking *tracking, const struct conn *conn);
+
+/* Of a connection that is due: how many ms it still has, as it saw a packet later than we did; 0:
+ * it is over there too. */
+uint32_t tracking_keep(struct tracking *tracking, const struct conn *conn);
+
+/* What an earlier daemon left there comes into the table. How many those were. */
+uint64_t tracking_take_over(struct tracking *tracking);
+
+/* Likewise what began without the daemon while it was there, if some of that was missed. */
+void tracking_take_missed(struct tracking *tracking, uint64_t now);
+
+/* It forgets all that is ours. */
+void tracking_withdraw(struct tracking *tracking);
+
+/* What is to be noted of connections that the rules' own schedule began; any thread. */
+struct newcomers *tracking_newcomers(struct tracking *tracking);
+
+/* So that what takes @took ms takes no more than a twentieth of the time: how long until the next,
+ * at least @ms. */
+uint64_t pause_after(uint64_t took, uint64_t ms);
+
+#endif
