@@ -27,6 +27,7 @@ struct director_conf {
 	uint16_t first_queue;	/* NFQUEUE numbers first_queue .. first_queue + workers */
 	uint32_t queue_length;	/* packets that wait in each queue at most; 64..32768 */
 	uint32_t conntrack_max; /* nf_conntrack_max; 0: as it is */
+	bool flowtable;		/* where the kernel has one */
 	uint32_t flows_max;	/* room for connections to dr servers at the devices, of a family */
 	char table[TABLE_NAME_MAX];
 	bool rules_managed;  /* rules = "managed", else "external" */

@@ -68,6 +68,10 @@ const struct key keys[] = {
 		  "servers, and put back when nfvsd stops; 0: as it is. When 98 % are in use, what "
 		  "would begin such a connection is refused and counted (nfvsadm status: "
 		  "conntrack_full), until less than 95 % are."},
+	{GROUP_DIRECTOR, "flowtable", KEY_BOOL, .initial = "true", AT(director_conf, flowtable),
+	 .about = "Connections that the kernel carries to nat servers go on by a flowtable, past "
+		  "its routing and all rules, once there were some packets of them; where it has "
+		  "one that fits (nfvsadm status)."},
 	{GROUP_DIRECTOR, "flows_max", KEY_NUMBER, .initial = "4194304", .min = 1024, .max = 1 << 26,
 	 AT(director_conf, flows_max),
 	 .about = "The connections to dr servers, of IPv4 and of IPv6 each, that the devices have "

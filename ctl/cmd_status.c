@@ -75,6 +75,11 @@ static void print_datapath(const json_t *datapath)
 		printf("             conntrack: %" PRId64 " of at most %" PRId64 " entries\n",
 		       (int64_t)number(datapath, "conntrack_entries"),
 		       (int64_t)number(datapath, "conntrack_max"));
+	if (json_is_string(json_object_get(datapath, "no_flowtable")))
+		printf("             no flowtable, because %s\n", text(datapath, "no_flowtable"));
+	else
+		printf("             in the flowtable: %" PRId64 " connections\n",
+		       (int64_t)number(datapath, "offloaded"));
 	if (number(datapath, "flows4") || number(datapath, "flows6"))
 		printf("             at the devices: %" PRId64 " of IPv4, %" PRId64
 		       " of IPv6, room for %" PRId64 " each\n",

@@ -9,6 +9,7 @@
 #include "conf/datapath.h"
 #include "daemon/conntrack.h"
 #include "daemon/director.h"
+#include "daemon/flowtable.h"
 #include "daemon/ingress.h"
 #include "daemon/numbers.h"
 #include "daemon/room.h"
@@ -33,6 +34,7 @@ struct carrier {
 	struct room room;
 	struct tracking *tracking;
 	struct ingress *ingress;
+	struct flowtable *flowtable;
 	struct numbers *numbers;
 	struct service **services; /* of a plan, the oldest first, as a file has them */
 	size_t services_len, services_max;
@@ -84,9 +86,11 @@ struct carrier *carrier_new(const struct director_conf *conf, const struct rules
 	carrier->carries = caps->carries && conf->rules_managed;
 	carrier->numbers = numbers_new(conf->mark_mask);
 	carrier->ingress = ingress_new(conf, caps->learns && conf->rules_managed, caps->stands_in);
-	carrier->tracking = tracking_new(d, carrier->numbers);
+	carrier->flowtable = flowtable_new(conf, caps);
+	carrier->tracking = tracking_new(d, carrier->numbers, carrier->flowtable);
 	carrier->turns = turns_new(conf->schedule);
-	if (!carrier->numbers || !carrier->ingress || !carrier->tracking || !carrier->turns) {
+	if (!carrier->numbers || !carrier->ingress || !carrier->flowtable || !carrier->tracking ||
+	    !carrier->turns) {
 		carrier_free(carrier);
 		return NULL;
 	}
@@ -105,6 +109,7 @@ void carrier_free(struct carrier *carrier)
 		return;
 	tracking_free(carrier->tracking);
 	ingress_free(carrier->ingress);
+	flowtable_free(carrier->flowtable);
 	numbers_free(carrier->numbers);
 	turns_free(carrier->turns);
 	free(carrier->services);
@@ -374,6 +379,8 @@ void carrier_settle(struct carrier *carrier)
 			      memory_order_relaxed);
 	if (!carrier->settled)
 		take_over(carrier);
+	if (carrier->used)
+		tracking_settle(carrier->tracking);
 	carrier->settled = true;
 }
 
@@ -384,10 +391,23 @@ void carrier_withdraw(struct carrier *carrier)
 	ingress_withdraw(carrier->ingress);
 }
 
-void carrier_count(struct carrier *carrier)
+static void count(struct carrier *carrier)
 {
 	if (carrier->settled && (carrier->carried_len || ingress_servers(carrier->ingress)))
 		numbers_count(carrier->numbers, carrier->conf->table);
+	flowtable_count(carrier->flowtable, carrier->numbers);
+}
+
+void carrier_count(struct carrier *carrier)
+{
+	if (carrier->settled && carrier->used)
+		tracking_ask(carrier->tracking);
+	count(carrier);
+}
+
+struct flowtable *carrier_flowtable(const struct carrier *carrier)
+{
+	return carrier->flowtable;
 }
 
 bool carrier_usage(const struct carrier *carrier, uint64_t *count, uint64_t *max)
@@ -414,10 +434,12 @@ void carrier_tick(struct carrier *carrier, uint64_t now)
 			      memory_order_relaxed);
 	if (carrier->settled)
 		tracking_take_missed(carrier->tracking, now);
+	if (carrier->settled && carrier->used)
+		tracking_tick(carrier->tracking, now);
 	if (now < carrier->next_count)
 		return;
 	begin = director_now();
-	carrier_count(carrier);
+	count(carrier);
 	end = director_now();
 	carrier->next_count = end + pause_after(end - begin, COUNT_MS);
 	if (ingress_servers(carrier->ingress))

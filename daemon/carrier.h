@@ -12,6 +12,7 @@
  * the control thread.
  */
 struct carrier;
+struct flowtable;
 
 /* For the services and connections of @d, which stays the caller's, as @conf does. NULL without
  * memory. */
@@ -78,5 +79,8 @@ uint64_t carrier_restored(const struct carrier *carrier);
 
 /* How many the rules' own schedule began while this daemon was there; the carrier's. */
 struct newcomers *carrier_newcomers(struct carrier *carrier);
+
+/* The kernel's flowtable, by which carried connections go on; the carrier's. */
+struct flowtable *carrier_flowtable(const struct carrier *carrier);
 
 #endif

@@ -217,6 +217,10 @@ static struct tracked tracked_read(const struct nf_conntrack *entry)
 			nfct_get_attr_u8(entry, ATTR_TCP_FLAGS_ORIG) & TCP_CLOSE_INIT,
 		.mark = nfct_get_attr_u32(entry, ATTR_MARK),
 		.remaining = nfct_get_attr_u32(entry, ATTR_TIMEOUT),
+		.volume = {.packets = {nfct_get_attr_u64(entry, ATTR_ORIG_COUNTER_PACKETS),
+				       nfct_get_attr_u64(entry, ATTR_REPL_COUNTER_PACKETS)},
+			   .bytes = {nfct_get_attr_u64(entry, ATTR_ORIG_COUNTER_BYTES),
+				     nfct_get_attr_u64(entry, ATTR_REPL_COUNTER_BYTES)}},
 	};
 }
 
@@ -237,6 +241,21 @@ static int message_read(const struct nlmsghdr *nlh, struct tracked *out)
 	*out = tracked_read(entry);
 	nfct_destroy(entry);
 	return 0;
+}
+
+int conntrack_parse(const void *payload, size_t len, uint8_t af, struct tracked *out)
+{
+	struct nf_conntrack *entry = nfct_new();
+	int ret = -EBADMSG;
+
+	if (!entry)
+		return -ENOMEM;
+	if (!nfct_payload_parse(payload, len, af, entry)) {
+		*out = tracked_read(entry);
+		ret = 0;
+	}
+	nfct_destroy(entry);
+	return ret;
 }
 
 static int got(const struct nlmsghdr *nlh, void *data)

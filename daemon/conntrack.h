@@ -9,6 +9,12 @@
  * Control thread. */
 struct conntrack;
 
+/* What conntrack counted, from the client [0] and from the server [1], those included that passed
+ * by a flowtable; 0 if it does not count. */
+struct volume {
+	uint64_t packets[2], bytes[2];
+};
+
 /* An entry of it. Ports and addresses in network order, the mark in host order. */
 struct tracked {
 	struct flow flow;   /* client -> virtual: as its first packet had it */
@@ -20,6 +26,7 @@ struct tracked {
 	bool client_closed_first; /* the first FIN was the client's; of TCP only */
 	uint32_t mark;		  /* conntrack mark */
 	uint32_t remaining;	  /* s until the kernel forgets it */
+	struct volume volume;
 };
 
 /* Opens a socket and reads the kernel's timeouts. -errno with @err. */
@@ -35,6 +42,9 @@ int conntrack_get(struct conntrack *ct, const struct flow *flow, struct tracked 
 /* Makes the kernel forget @flow (client -> virtual). -ENOENT: it knew nothing of it; else as above.
  */
 int conntrack_delete(struct conntrack *ct, const struct flow *flow);
+
+/* What nfnetlink_log says of a copy's entry. -ENOMEM, -EBADMSG. Any thread. */
+int conntrack_parse(const void *payload, size_t len, uint8_t af, struct tracked *out);
 
 /*
  * Calls @fn for each entry, of both families, whose mark has @mark in the bits of @mask; for @mark

@@ -8,6 +8,7 @@
  */
 #include "daemon/director.h"
 #include "daemon/carrier.h"
+#include "daemon/flowtable.h"
 #include "daemon/deciding.h"
 #include "daemon/installed.h"
 #include "daemon/possible.h"
@@ -412,7 +413,7 @@ enum queue_method director_queue_method(const struct director *director)
 
 int director_commit(struct director *director, struct error *err)
 {
-	int ret;
+	int ret, counting;
 
 	if (!director->stale)
 		return 0;
@@ -421,10 +422,13 @@ int director_commit(struct director *director, struct error *err)
 		director->stale = false;
 		return 0;
 	}
+	counting = system_counters();
 	ret = installed_update(director->installed, director->services, director->carrier, err);
 	if (ret)
 		return ret;
 	director->stale = false;
+	if (carrier_used(director->carrier) && !flowtable_why(carrier_flowtable(director->carrier)))
+		system_note_counters(director->system, counting);
 	if (director->conf.conntrack_max && carrier_used(director->carrier))
 		system_need_conntrack(director->system, director->conf.conntrack_max);
 	return 0;

@@ -6,6 +6,7 @@
  */
 #include "daemon/installed.h"
 #include "daemon/carrier.h"
+#include "daemon/flowtable.h"
 #include "daemon/wanted.h"
 #include "lvs/forward.h"
 
@@ -99,6 +100,7 @@ static struct ruleset *ruleset_wanted(const struct installed *installed,
 	if (carrier_plan(carrier, &params))
 		wanted.no_memory = true;
 	params.carries = carrier_used(carrier);
+	params.flowtable = !flowtable_why(carrier_flowtable(carrier));
 
 	rcu_read_lock();
 	services_each(services, want_service, &wanted);

@@ -6,6 +6,7 @@
  * the event loop.
  */
 #include "daemon/carrier.h"
+#include "daemon/flowtable.h"
 #include "daemon/observer.h"
 #include "daemon/handover.h"
 #include "daemon/owner.h"
@@ -300,12 +301,17 @@ static int nfvsd_start(struct nfvsd *nfvsd, struct error *err)
 	if (conf->rules_managed && (owner_claim_marks(conf->mark_mask, &missing) < 0 ||
 				    observer_open(&nfvsd->observer, conf->first_queue, &missing)))
 		log_warn("%s: nfvsd carries all packets itself", missing.text);
+	if (nfvsd->observer && conf->flowtable)
+		observer_open_entries(nfvsd->observer);
 	privilege_drop();
 	nfvsd->director = director_new(conf, workers_count(nfvsd->workers), err);
 	if (!nfvsd->director)
 		return -ENOMEM;
 	if (!nfvsd->observer)
 		carrier_forgo(director_carrier(nfvsd->director));
+	else if (observer_no_entries(nfvsd->observer))
+		flowtable_forgo(carrier_flowtable(director_carrier(nfvsd->director)),
+				observer_no_entries(nfvsd->observer));
 	nfvsd->upkeep = (struct upkeep){.director = nfvsd->director};
 	ret = killer_start(nfvsd, err);
 	if (ret)

@@ -242,13 +242,22 @@ static void add(struct traffic *traffic, bool in, const struct counted *more)
 				  memory_order_relaxed);
 }
 
+/* To a server and the service that it belongs to. Under RCU. */
+static void add_both(struct dest *dest, bool in, const struct counted *more)
+{
+	struct service *svc = atomic_load_explicit(&dest->svc, memory_order_relaxed);
+
+	add(&dest->traffic, in, more);
+	if (svc)
+		add(&svc->traffic, in, more);
+}
+
 /* Smaller than the last time: it counts from nothing again. */
 static void count_one(const struct living *living, void *data)
 {
 	struct numbers *numbers = data;
 	struct number *number = at(numbers, mark_number(numbers->mask, living->mark));
 	struct counted *last, more = {living->packets, living->bytes};
-	struct service *svc;
 
 	if (!number || !number->dest)
 		return;
@@ -258,12 +267,18 @@ static void count_one(const struct living *living, void *data)
 		more.bytes -= last->bytes;
 	}
 	*last = (struct counted){living->packets, living->bytes};
-	if (!more.packets)
-		return;
-	svc = atomic_load_explicit(&number->dest->svc, memory_order_relaxed);
-	add(&number->dest->traffic, living->in, &more);
-	if (svc)
-		add(&svc->traffic, living->in, &more);
+	if (more.packets)
+		add_both(number->dest, living->in, &more);
+}
+
+void numbers_add(struct numbers *numbers, uint32_t mark, bool in, uint64_t packets, uint64_t bytes)
+{
+	struct dest *dest = numbers_dest(numbers, mark);
+
+	rcu_read_lock();
+	if (dest)
+		add_both(dest, in, &(struct counted){packets, bytes});
+	rcu_read_unlock();
 }
 
 void numbers_count(struct numbers *numbers, const char *table)

@@ -43,6 +43,9 @@ uint32_t numbers_mark(const struct numbers *numbers, uint32_t number);
 const char *numbers_label(const struct numbers *numbers, uint32_t number);
 struct dest *numbers_dest(const struct numbers *numbers, uint32_t mark);
 
+/* Adds this to the counters of the server with this mark, if there is one. */
+void numbers_add(struct numbers *numbers, uint32_t mark, bool in, uint64_t packets, uint64_t bytes);
+
 /* Adds what the kernel counted since the last time to the servers' counters. */
 void numbers_count(struct numbers *numbers, const char *table);
 

@@ -7,13 +7,18 @@
  */
 #include "daemon/observer.h"
 #include "daemon/carrier.h"
+#include "daemon/flowtable.h"
 #include "daemon/owner.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netfilter/nfnetlink_log.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,15 +35,31 @@
 #define MESSAGE_WAIT  1u		/* ... or after so many 1/100 s */
 #define RECEIVE_BYTES (4 * 1024 * 1024) /* of the socket */
 
+/* Of copies as such, and of those with conntrack's entry: see rules_entries(). */
+enum group {
+	GROUP_COPIES,
+	GROUP_ENTRIES,
+	GROUPS
+};
+
+/* Conntrack's entry of a copy, as it came, and the packet's direction. */
+struct copy {
+	const struct nlattr *entry; /* NULL: it has none */
+	bool reply;
+};
+
 struct observer {
 	struct mnl_socket *nl;
-	uint16_t group;
-	uint32_t sequence; /* of the next copy */
+	uint16_t groups[GROUPS];
+	uint32_t sequences[GROUPS]; /* of the next copy */
+	const char *no_entries;	    /* why GROUP_ENTRIES is not bound */
+	struct offloads *offloads;
 	struct direct direct;
 	struct stats stats;
 	struct observer_stats counters;
 	pthread_t thread;
 	bool running;
+	struct copy copy; /* the one in turn */
 	_Atomic bool stop;
 	/* A lone copy may need more than the kernel planned. */
 	uint8_t buffer[MESSAGE_SIZE + 4096] __attribute__((aligned(8)));
@@ -57,16 +78,18 @@ static enum pkt_hook hook_of(uint8_t hook)
 }
 
 /* The kernel numbers the copies of a group when it makes them; it does not say what it lost. */
-static void sequence_note(struct observer *observer, uint32_t sequence)
+static void sequence_note(struct observer *observer, enum group group, uint32_t sequence)
 {
-	if (sequence != observer->sequence) {
+	uint32_t *next = &observer->sequences[group];
+
+	if (sequence != *next) {
 		stat_add(&observer->counters.overruns, 1);
-		stat_add(&observer->counters.lost, sequence - observer->sequence);
+		stat_add(&observer->counters.lost, sequence - *next);
 		if (observer->direct.newcomers)
 			atomic_store_explicit(&observer->direct.newcomers->missed, true,
 					      memory_order_relaxed);
 	}
-	observer->sequence = sequence + 1;
+	*next = sequence + 1;
 }
 
 static uint32_t attr_word(const struct nlattr *attr)
@@ -81,11 +104,16 @@ static uint32_t attr_word(const struct nlattr *attr)
 /* A copy's message into a packet; false if there is nothing of the packet in it. */
 static bool copy_read(struct observer *observer, const struct nlmsghdr *nlh, struct pkt *pkt)
 {
+	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
+	const enum group group = ntohs(nfg->res_id) == observer->groups[GROUP_ENTRIES]
+					 ? GROUP_ENTRIES
+					 : GROUP_COPIES;
 	const struct nfulnl_msg_packet_hdr *hdr;
 	const struct nlattr *attr;
 
 	/* Super-packets are not marked as such; one of more than 64 KiB states no length. */
 	*pkt = (struct pkt){.dir = PKT_IN, .copied = true, .gso = true};
+	observer->copy = (struct copy){0};
 	mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg))
 	{
 		switch (mnl_attr_get_type(attr)) {
@@ -105,8 +133,14 @@ static bool copy_read(struct observer *observer, const struct nlmsghdr *nlh, str
 				      !memcmp(mnl_attr_get_payload(attr), RULES_CHOSEN,
 					      sizeof(RULES_CHOSEN));
 			break;
+		case NFULA_CT:
+			observer->copy.entry = attr;
+			break;
+		case NFULA_CT_INFO:
+			observer->copy.reply = attr_word(attr) >= IP_CT_IS_REPLY;
+			break;
 		case NFULA_SEQ:
-			sequence_note(observer, attr_word(attr));
+			sequence_note(observer, group, attr_word(attr));
 			break;
 		case NFULA_PAYLOAD:
 			pkt->data = mnl_attr_get_payload(attr);
@@ -115,6 +149,52 @@ static bool copy_read(struct observer *observer, const struct nlmsghdr *nlh, str
 		}
 	}
 	return pkt->data;
+}
+
+static uint32_t length(const struct pkt *pkt)
+{
+	const struct iphdr *ip = (const void *)pkt->data;
+	const struct ip6_hdr *ip6 = (const void *)pkt->data;
+
+	if (pkt->len >= sizeof(*ip) && ip->version == 4)
+		return ntohs(ip->tot_len);
+	return pkt->len >= sizeof(*ip6) ? ntohs(ip6->ip6_plen) + (uint32_t)sizeof(*ip6) : 0;
+}
+
+static bool in_flowtable(const struct nlattr *entry)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, entry)
+	{
+		if (mnl_attr_get_type(attr) == CTA_STATUS)
+			return attr_word(attr) & IPS_OFFLOAD;
+	}
+	return false;
+}
+
+/*
+ * A copy from where packets are forwarded is the last that rules see of a connection that went into
+ * the flowtable; true. Any other, of one that is not in there, is the first that they see again.
+ */
+static bool joins(struct observer *observer, const struct pkt *pkt)
+{
+	const struct nlattr *entry = observer->copy.entry;
+	const bool joins = pkt->hook == HOOK_FORWARD;
+	const uint64_t now = observer->direct.now;
+	struct tracked tracked;
+
+	if (!entry || (!joins && (!offloads_count(observer->offloads) || in_flowtable(entry))))
+		return joins;
+	if (conntrack_parse(mnl_attr_get_payload(entry), mnl_attr_get_payload_len(entry),
+			    pkt->data[0] >> 4 == 4 ? AF_INET : AF_INET6, &tracked))
+		return joins;
+	if (joins)
+		offloads_join(observer->offloads, &tracked, true, now);
+	else
+		offloads_leave(observer->offloads, &tracked, observer->copy.reply, length(pkt),
+			       now);
+	return joins;
 }
 
 /* All copies of a received message. Under the RCU read lock. */
@@ -128,7 +208,8 @@ static void copies_observe(struct observer *observer, size_t len)
 		if (nlh->nlmsg_type != (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET) ||
 		    !copy_read(observer, nlh, &pkt))
 			continue;
-		direct_observe(&observer->direct, &pkt);
+		if (!joins(observer, &pkt))
+			direct_observe(&observer->direct, &pkt);
 		copies++;
 	}
 	if (!copies)
@@ -218,8 +299,10 @@ static int request(struct observer *observer, const struct nlmsghdr *nlh)
 }
 
 /* All in one message: the kernel applies it in this order. */
-static int group_bind(struct observer *observer)
+static int group_bind(struct observer *observer, enum group group)
 {
+	const uint16_t flags =
+		NFULNL_CFG_F_SEQ | (group == GROUP_ENTRIES ? NFULNL_CFG_F_CONNTRACK : 0);
 	struct nfulnl_msg_config_cmd cmd = {.command = NFULNL_CFG_CMD_BIND};
 	struct nfulnl_msg_config_mode mode = {.copy_range = htonl(COPY_RANGE),
 					      .copy_mode = NFULNL_COPY_PACKET};
@@ -232,13 +315,13 @@ static int group_bind(struct observer *observer)
 	nlh->nlmsg_seq = 1;
 	nfg->nfgen_family = AF_UNSPEC;
 	nfg->version = NFNETLINK_V0;
-	nfg->res_id = htons(observer->group);
+	nfg->res_id = htons(observer->groups[group]);
 	mnl_attr_put(nlh, NFULA_CFG_CMD, sizeof(cmd), &cmd);
 	mnl_attr_put(nlh, NFULA_CFG_MODE, sizeof(mode), &mode);
 	mnl_attr_put_u32(nlh, NFULA_CFG_NLBUFSIZ, htonl(MESSAGE_SIZE));
 	mnl_attr_put_u32(nlh, NFULA_CFG_TIMEOUT, htonl(MESSAGE_WAIT));
 	mnl_attr_put_u32(nlh, NFULA_CFG_QTHRESH, htonl(MESSAGE_PKTS));
-	mnl_attr_put_u16(nlh, NFULA_CFG_FLAGS, htons(NFULNL_CFG_F_SEQ));
+	mnl_attr_put_u16(nlh, NFULA_CFG_FLAGS, htons(flags));
 	return request(observer, nlh);
 }
 
@@ -267,13 +350,15 @@ int observer_open(struct observer **out, uint16_t group, struct error *err)
 
 	if (!observer)
 		return error_set(err, -ENOMEM, "no memory");
-	observer->group = group;
+	observer->groups[GROUP_COPIES] = group;
+	observer->groups[GROUP_ENTRIES] = rules_entries(group);
+	observer->no_entries = "nfvsd does not listen to copies that have conntrack's entry";
 	ret = socket_open(observer);
 	if (ret) {
 		error_set(err, ret, "cannot open a netfilter netlink socket: %s", strerror(-ret));
 		goto fail;
 	}
-	ret = group_bind(observer);
+	ret = group_bind(observer, GROUP_COPIES);
 	if (ret) {
 		ret = bind_error(group, ret, err);
 		goto fail;
@@ -286,6 +371,18 @@ fail:
 	return ret;
 }
 
+void observer_open_entries(struct observer *observer)
+{
+	uint32_t portid;
+
+	if (!group_bind(observer, GROUP_ENTRIES))
+		observer->no_entries = NULL;
+	else if (!group_owner(observer->groups[GROUP_ENTRIES], &portid))
+		observer->no_entries = "log group first_queue + 1 is in use";
+	else
+		observer->no_entries = "this kernel's log copies have no conntrack entries";
+}
+
 int observer_start(struct observer *observer, struct director *director, struct error *err)
 {
 	int ret;
@@ -293,6 +390,7 @@ int observer_start(struct observer *observer, struct director *director, struct 
 	director_decide(director, &observer->direct);
 	observer->direct.stats = &observer->stats;
 	observer->direct.newcomers = carrier_newcomers(director_carrier(director));
+	observer->offloads = flowtable_offloads(carrier_flowtable(director_carrier(director)));
 	ret = pthread_create(&observer->thread, NULL, observer_run, observer);
 	if (ret)
 		return error_set(err, -ret, "cannot start the observer: %s", strerror(ret));
@@ -310,6 +408,11 @@ void observer_close(struct observer *observer)
 	if (observer->nl)
 		mnl_socket_close(observer->nl);
 	free(observer);
+}
+
+const char *observer_no_entries(const struct observer *observer)
+{
+	return observer->no_entries;
 }
 
 const struct observer_stats *observer_stats(const struct observer *observer)

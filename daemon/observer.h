@@ -20,6 +20,11 @@ struct observer_stats {
  * -errno with @err. */
 int observer_open(struct observer **out, uint16_t group, struct error *err);
 
+/* Also the group of copies that have conntrack's entry with them; and why there is none, NULL if
+ * there is. Static storage. */
+void observer_open_entries(struct observer *observer);
+const char *observer_no_entries(const struct observer *observer);
+
 /* Starts the thread on @director's tables, which must outlive it. -errno with @err. */
 int observer_start(struct observer *observer, struct director *director, struct error *err);
 

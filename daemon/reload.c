@@ -33,6 +33,8 @@ int reload_check(const struct director_conf *from, const struct director_conf *t
 		name_key(keys, sizeof(keys), "queue_length");
 	if (from->conntrack_max != to->conntrack_max)
 		name_key(keys, sizeof(keys), "conntrack_max");
+	if (from->flowtable != to->flowtable)
+		name_key(keys, sizeof(keys), "flowtable");
 	if (from->flows_max != to->flows_max)
 		name_key(keys, sizeof(keys), "flows_max");
 	if (strcmp(from->table, to->table))

@@ -20,13 +20,17 @@ struct remnants {
 	size_t len, max;
 	struct conntrack *ct;
 	const struct numbers *numbers;
+	struct flowtable *flowtable;
 	uint32_t mask;
+	uint64_t now;
 	bool began;
 };
 
 /* IPVS's state for conntrack's: as its tables have it after the same packets. */
 static uint8_t tcp_state(const struct tracked *tracked)
 {
+	if (tracked->offloaded) /* conntrack does not say */
+		return TCP_ESTAB;
 	switch (tracked->tcp_state) {
 	case TCP_CONNTRACK_ESTABLISHED:
 		return TCP_ESTAB;
@@ -42,6 +46,15 @@ static uint8_t tcp_state(const struct tracked *tracked)
 	return TCP_SRECV;
 }
 
+/*
+ * Is it in the flowtable, or was it until now? For the latter what remains of its timeout tells
+ * nothing: the kernel set it to a day or so while it was there.
+ */
+static bool offloaded(const struct remnants *all, const struct tracked *tracked)
+{
+	return tracked->offloaded || (tracked->assured && !(tracked->mark & mark_told(all->mask)));
+}
+
 static struct remnant remnant_of(const struct remnants *all, const struct tracked *tracked)
 {
 	return (struct remnant){
@@ -51,7 +64,8 @@ static struct remnant remnant_of(const struct remnants *all, const struct tracke
 		.server = tracked->server,
 		.server_port = tracked->server_port,
 		.state = tracked->flow.protocol == IPPROTO_TCP ? tcp_state(tracked) : 0,
-		.idle = (uint64_t)conntrack_idle(all->ct, tracked) * 1000,
+		.idle = offloaded(all, tracked) ? 0
+						: (uint64_t)conntrack_idle(all->ct, tracked) * 1000,
 		.began = all->began,
 	};
 }
@@ -61,8 +75,11 @@ static void collect(const struct tracked *tracked, void *data)
 	struct remnants *all = data;
 
 	/* What was let pass may have a mark of ours, too. */
-	if (mark_number(all->mask, tracked->mark) &&
-	    array_grow(&all->items, all->len, &all->max, sizeof(*all->items)))
+	if (!mark_number(all->mask, tracked->mark))
+		return;
+	if (offloaded(all, tracked))
+		flowtable_found(all->flowtable, tracked, all->now);
+	if (array_grow(&all->items, all->len, &all->max, sizeof(*all->items)))
 		all->items[all->len++] = remnant_of(all, tracked);
 }
 
@@ -108,10 +125,15 @@ static bool take(const struct remnants *all, struct direct *d, struct remnant *r
 	return restored == RESTORED_NEW;
 }
 
-int remnants_take(struct conntrack *ct, struct direct *d, const struct numbers *numbers, bool began,
-		  uint64_t *taken)
+int remnants_take(struct conntrack *ct, struct direct *d, const struct numbers *numbers,
+		  struct flowtable *flowtable, bool began, uint64_t *taken)
 {
-	struct remnants all = {.ct = ct, .numbers = numbers, .mask = d->mark_mask, .began = began};
+	struct remnants all = {.ct = ct,
+			       .numbers = numbers,
+			       .flowtable = flowtable,
+			       .mask = d->mark_mask,
+			       .now = d->now,
+			       .began = began};
 	const int ret = conntrack_dump(ct, 0, d->mark_mask, collect, &all);
 
 	*taken = 0;

@@ -5,6 +5,7 @@
  */
 #include "daemon/status.h"
 #include "daemon/carrier.h"
+#include "daemon/flowtable.h"
 #include "daemon/room.h"
 #include "daemon/queue.h"
 #include "sched/schedulers.h"
@@ -126,12 +127,13 @@ static json_t *kernel(const struct director *director)
 	struct utsname name = {0};
 
 	uname(&name);
-	return json_pack(
-		"{s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b}", "release", name.release,
-		"queue", director_queue_method(director) == QUEUE_NATIVE ? "native" : "compat",
-		"nft_queue", caps->queue_native, "xt_NFQUEUE", caps->queue_compat, "nft_hash",
-		caps->hash, "nft_reject", caps->reject, "nft_ct", caps->notrack, "nft_tproxy",
-		caps->tproxy, "nft_dup", caps->dup, "nft_fwd_netdev", caps->learns);
+	return json_pack("{s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b}", "release",
+			 name.release, "queue",
+			 director_queue_method(director) == QUEUE_NATIVE ? "native" : "compat",
+			 "nft_queue", caps->queue_native, "xt_NFQUEUE", caps->queue_compat,
+			 "nft_hash", caps->hash, "nft_reject", caps->reject, "nft_ct",
+			 caps->notrack, "nft_tproxy", caps->tproxy, "nft_dup", caps->dup,
+			 "nft_fwd_netdev", caps->learns, "nft_flow_offload", caps->flowtable);
 }
 
 /* Which network namespace this is, as a number that another process can compare; 0: not known. */
@@ -210,6 +212,7 @@ static json_t *datapaths(const struct director *director, const struct observer 
 {
 	const struct observer_stats *stats = observer ? observer_stats(observer) : NULL;
 	struct carrier *carrier = director_carrier(director);
+	const struct flowtable *flowtable = carrier_flowtable(carrier);
 	json_t *packet = json_array();
 	uint64_t entries = 0, most = 0;
 	json_int_t flow = 0;
@@ -219,7 +222,9 @@ static json_t *datapaths(const struct director *director, const struct observer 
 	services_each(director_services(director), datapath_service, packet);
 	rcu_read_unlock();
 	(void)carrier_usage(carrier, &entries, &most);
-	return json_pack("{s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:s?, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "no_flowtable", flowtable_why(flowtable), "offloaded",
+			 (json_int_t)offloads_count(flowtable_offloads(flowtable)),
 			 "conntrack_entries", (json_int_t)entries, "conntrack_max",
 			 (json_int_t)most, "flow", flow, "packet", packet, "copies",
 			 stats ? value(&stats->copies) : 0, "copies_lost",

@@ -19,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define COUNTERS "net/netfilter/nf_conntrack_acct"
+
 /* One that was looked at. */
 struct knob {
 	char name[SYSCTL_NAME_MAX]; /* as sysctl(8) prints it, with '/' for '.' */
@@ -235,6 +237,27 @@ void system_need_conntrack(struct system *system, uint32_t max)
 	knob_apply(system, knob, wanted, "director.conntrack_max says so");
 	if (old[0])
 		memcpy(knob->old, old, sizeof(old));
+}
+
+int system_counters(void)
+{
+	return sysctl_number(COUNTERS);
+}
+
+/* The kernel switches it on by itself where a rule asks how many packets there were. */
+void system_note_counters(struct system *system, int before)
+{
+	struct knob *knob;
+
+	if (before || looked_at(&system->needed, COUNTERS))
+		return;
+	knob = knob_add(&system->needed, COUNTERS);
+	if (!knob)
+		return;
+	snprintf(knob->old, sizeof(knob->old), "0");
+	log_info(
+		"%s set from 0 to 1: what passes through a flowtable is counted by conntrack alone",
+		COUNTERS);
 }
 
 static int warn_near(struct service *svc, void *data)

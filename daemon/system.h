@@ -23,6 +23,13 @@ void system_need_conntrack(struct system *system, uint32_t max);
 /* Warns, once for each server, of NAT servers that have had clients in their own network. */
 void system_warn_near(const struct services *services);
 
+/* Is conntrack counting? <0: it is not there. */
+int system_counters(void);
+
+/* There is a flowtable now, and with it conntrack counts: @before, system_counters() had this
+ * value. */
+void system_note_counters(struct system *system, int before);
+
 /* What was changed, and from what, for the daemon that takes this one's place. NULL without memory.
  */
 json_t *system_to_json(const struct system *system);

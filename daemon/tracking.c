@@ -7,7 +7,9 @@
 #include "daemon/tracking.h"
 #include "daemon/conntrack.h"
 #include "daemon/director.h"
+#include "daemon/flowtable.h"
 #include "daemon/remnants.h"
+#include "lvs/forward.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -19,14 +21,16 @@
 
 struct tracking {
 	struct direct direct;
-	const struct numbers *numbers;
+	struct numbers *numbers;
+	struct flowtable *flowtable;
 	pthread_mutex_t lock; /* of conntrack */
 	struct conntrack *conntrack;
 	struct newcomers newcomers;
 	uint64_t next_dump;
 };
 
-struct tracking *tracking_new(const struct direct *d, const struct numbers *numbers)
+struct tracking *tracking_new(const struct direct *d, struct numbers *numbers,
+			      struct flowtable *flowtable)
 {
 	struct tracking *tracking = calloc(1, sizeof(*tracking));
 
@@ -36,6 +40,7 @@ struct tracking *tracking_new(const struct direct *d, const struct numbers *numb
 	tracking->direct = *d;
 	tracking->direct.newcomers = &tracking->newcomers;
 	tracking->numbers = numbers;
+	tracking->flowtable = flowtable;
 	return tracking;
 }
 
@@ -65,7 +70,7 @@ void tracking_drop(struct tracking *tracking, const struct conn *conn)
 	if (!tracking->conntrack)
 		return;
 	pthread_mutex_lock(&tracking->lock);
-	(void)conntrack_delete(tracking->conntrack, &flow);
+	(void)flowtable_delete(tracking->flowtable, tracking->conntrack, &flow, director_now());
 	pthread_mutex_unlock(&tracking->lock);
 }
 
@@ -73,6 +78,7 @@ uint32_t tracking_keep(struct tracking *tracking, const struct conn *conn)
 {
 	const struct flow flow = conn_request(conn);
 	uint32_t timeout = atomic_load_explicit(&conn->timeout, memory_order_relaxed);
+	const uint64_t now = director_now();
 	struct tracked tracked;
 	uint64_t idle;
 	uint32_t left = 0;
@@ -80,13 +86,18 @@ uint32_t tracking_keep(struct tracking *tracking, const struct conn *conn)
 
 	pthread_mutex_lock(&tracking->lock);
 	ret = conntrack_get(tracking->conntrack, &flow, &tracked);
-	idle = ret ? timeout : (uint64_t)conntrack_idle(tracking->conntrack, &tracked) * 1000;
+	if (ret)
+		idle = timeout;
+	else if (!flowtable_idle(tracking->flowtable, &tracked, now, &idle))
+		idle = (uint64_t)conntrack_idle(tracking->conntrack, &tracked) * 1000;
 	if (ret && ret != -ENOENT)
 		left = LATER_MS;
 	else if (idle < timeout)
 		left = (uint32_t)(timeout - idle);
 	else if (!ret)
-		(void)conntrack_delete(tracking->conntrack, &flow);
+		(void)flowtable_delete(tracking->flowtable, tracking->conntrack, &flow, now);
+	else
+		flowtable_gone(tracking->flowtable, &flow);
 	pthread_mutex_unlock(&tracking->lock);
 	return left;
 }
@@ -97,8 +108,8 @@ uint64_t tracking_take_over(struct tracking *tracking)
 
 	tracking->direct.now = director_now();
 	pthread_mutex_lock(&tracking->lock);
-	(void)remnants_take(tracking->conntrack, &tracking->direct, tracking->numbers, false,
-			    &taken);
+	(void)remnants_take(tracking->conntrack, &tracking->direct, tracking->numbers,
+			    tracking->flowtable, false, &taken);
 	pthread_mutex_unlock(&tracking->lock);
 	return taken;
 }
@@ -118,11 +129,44 @@ void tracking_take_missed(struct tracking *tracking, uint64_t now)
 		return;
 	tracking->direct.now = now;
 	pthread_mutex_lock(&tracking->lock);
-	if (remnants_take(tracking->conntrack, &tracking->direct, tracking->numbers, true, &taken))
+	if (remnants_take(tracking->conntrack, &tracking->direct, tracking->numbers,
+			  tracking->flowtable, true, &taken))
 		atomic_store_explicit(&newcomers->missed, true, memory_order_relaxed);
 	pthread_mutex_unlock(&tracking->lock);
 	end = director_now();
 	tracking->next_dump = end + pause_after(end - now, DUMP_MS);
+}
+
+/* Has this number left the rules? */
+static bool gone(uint32_t mark, void *data)
+{
+	const struct dest *dest = numbers_dest(data, mark);
+
+	return !dest || !dest_carried(dest) ||
+	       !atomic_load_explicit(&dest->forward, memory_order_relaxed)->tracked;
+}
+
+void tracking_settle(struct tracking *tracking)
+{
+	flowtable_settle(tracking->flowtable);
+	pthread_mutex_lock(&tracking->lock);
+	flowtable_expel(tracking->flowtable, tracking->conntrack, gone, tracking->numbers,
+			director_now());
+	pthread_mutex_unlock(&tracking->lock);
+}
+
+void tracking_tick(struct tracking *tracking, uint64_t now)
+{
+	pthread_mutex_lock(&tracking->lock);
+	flowtable_tick(tracking->flowtable, tracking->conntrack, now);
+	pthread_mutex_unlock(&tracking->lock);
+}
+
+void tracking_ask(struct tracking *tracking)
+{
+	pthread_mutex_lock(&tracking->lock);
+	flowtable_ask(tracking->flowtable, tracking->conntrack, director_now());
+	pthread_mutex_unlock(&tracking->lock);
 }
 
 void tracking_withdraw(struct tracking *tracking)

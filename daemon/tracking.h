@@ -11,9 +11,11 @@
  * of ours. A part of the carrier; control thread, but for what says otherwise.
  */
 struct tracking;
+struct flowtable;
 
-/* For the connections of @d, which stays the caller's, as @numbers does. NULL without memory. */
-struct tracking *tracking_new(const struct direct *d, const struct numbers *numbers);
+/* For the connections of @d, which stays the caller's, as the others do. NULL without memory. */
+struct tracking *tracking_new(const struct direct *d, struct numbers *numbers,
+			      struct flowtable *flowtable);
 void tracking_free(struct tracking *tracking);
 
 /* Opens conntrack; until then nothing is in it. -errno with @err. */
@@ -31,6 +33,16 @@ uint64_t tracking_take_over(struct tracking *tracking);
 
 /* Likewise what began without the daemon while it was there, if some of that was missed. */
 void tracking_take_missed(struct tracking *tracking, uint64_t now);
+
+/* The rules are in the kernel, and it carries by them: what they would bring to the daemon now is
+ * to come by them, also if it went by the flowtable. */
+void tracking_settle(struct tracking *tracking);
+
+/* The flowtable's part; about every 100 ms, after tracking_settle(). */
+void tracking_tick(struct tracking *tracking, uint64_t now);
+
+/* What is in the flowtable is asked for, before it is counted. */
+void tracking_ask(struct tracking *tracking);
 
 /* It forgets all that is ours. */
 void tracking_withdraw(struct tracking *tracking);

@@ -224,7 +224,7 @@ void builder_jhash(struct builder *b, uint32_t len, uint32_t modulus, uint32_t s
 		nftnl_expr_set_u32(e, NFTNL_EXPR_HASH_OFFSET, offset);
 }
 
-void builder_copy(struct builder *b, const char *prefix)
+static void log_to(struct builder *b, uint16_t group, const char *prefix)
 {
 	struct nftnl_expr *e = builder_expr(b, "log");
 
@@ -232,7 +232,17 @@ void builder_copy(struct builder *b, const char *prefix)
 		return;
 	if (prefix)
 		nftnl_expr_set_str(e, NFTNL_EXPR_LOG_PREFIX, prefix);
-	nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_GROUP, b->ruleset->copies);
+	nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_GROUP, group);
+}
+
+void builder_copy(struct builder *b, const char *prefix)
+{
+	log_to(b, b->ruleset->copies, prefix);
+}
+
+void builder_copy_entry(struct builder *b)
+{
+	log_to(b, rules_entries(b->ruleset->copies), NULL);
 }
 
 void builder_mark_store(struct builder *b)

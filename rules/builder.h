@@ -51,6 +51,7 @@ void builder_verdict(struct builder *b, int code, const char *chain);
 
 /* A copy to the nflog group. */
 void builder_copy(struct builder *b, const char *prefix);
+void builder_copy_entry(struct builder *b);
 
 /* The register with keys becomes the packet mark. */
 void builder_mark_store(struct builder *b);

@@ -69,6 +69,32 @@ static void tell(struct builder *b, bool has)
 	builder_ct_store(b);
 }
 
+/* The sum of both directions has 64 bits, in host order: is any of them set that makes it large? */
+static void many(struct builder *b)
+{
+	const uint64_t bits = ~(uint64_t)(OFFLOAD_PACKETS - 1), zero = 0;
+	struct nftnl_expr *e;
+
+	builder_ct(b, NFT_CT_PKTS);
+	e = builder_expr(b, "bitwise");
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, REG_KEY);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, REG_KEY);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, sizeof(bits));
+	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, &bits, sizeof(bits));
+	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, &zero, sizeof(zero));
+	builder_compare(b, NFT_CMP_NEQ, &zero, sizeof(zero));
+}
+
+static void offload(struct builder *b)
+{
+	struct nftnl_expr *e = builder_expr(b, "flow_offload");
+
+	if (e)
+		nftnl_expr_set_str(e, NFTNL_EXPR_FLOW_TABLE_NAME, FLOWTABLE_NAME);
+}
+
 static void unseen(struct builder *b)
 {
 	const uint32_t bit = mark_unseen(b->ruleset->mark_mask);
@@ -201,6 +227,9 @@ void ctexprs_fill(struct builder *b, const struct stmt *stmt)
 	case TRACKED_LATE:
 		tcp_flags(b, EDGES | TH_ACK, TH_SYN);
 		break;
+	case TRACKED_ASSURED:
+		any_bit(b, NFT_CT_STATUS, IPS_ASSURED);
+		break;
 	case TRACKED_OPENS:
 		tcp_flags(b, TH_SYN, 0);
 		break;
@@ -246,6 +275,21 @@ void ctexprs_fill(struct builder *b, const struct stmt *stmt)
 		break;
 	case TRACKED_DNAT:
 		dnat(b, stmt);
+		break;
+	case TRACKED_OFFLOADED:
+		any_bit(b, NFT_CT_STATUS, IPS_OFFLOAD);
+		break;
+	case TRACKED_ANSWERED:
+		any_bit(b, NFT_CT_STATUS, IPS_SEEN_REPLY);
+		break;
+	case TRACKED_MANY:
+		many(b);
+		break;
+	case TRACKED_OFFLOAD:
+		offload(b);
+		break;
+	case TRACKED_COPY_ENTRY:
+		builder_copy_entry(b);
 		break;
 	}
 }

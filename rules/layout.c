@@ -128,6 +128,17 @@ const struct chain_layout chain_layouts[CHAINS] = {
 				 .type = "nat",
 				 .hooknum = NF_INET_LOCAL_OUT,
 				 .priority = -100},
+	[CHAIN_OFFLOADED] = {.name = "offloaded", .comment = "What the flowtable leaves to us."},
+	[CHAIN_RETURNED] = {.name = "returned",
+			    .comment =
+				    "Not told of, with so many packets: it was in the flowtable. "
+				    "What it counted there comes\n"
+				    "with the copy."},
+	[CHAIN_OFFLOAD] = {.name = "offload",
+			   .comment = "To the flowtable, once there were some packets; a copy.",
+			   .hook = "forward",
+			   .hooknum = NF_INET_FORWARD,
+			   .priority = 10},
 };
 
 #define IN_SET(id, ...)                                               \
@@ -233,6 +244,7 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_UNTRACK, NULL, {UDP, IN_SET(SET_UDP_SERVERS, REAL_RANGE), NOTRACK}},
 	{CHAIN_UNTRACK, NULL, {SCTP, IN_SET(SET_SCTP_SERVERS, REAL_RANGE), NOTRACK}},
 
+	{CHAIN_CLASSIFY, "counted by conntrack", {TRACKED(OFFLOADED), GOTO(CHAIN_OFFLOADED)}},
 	{CHAIN_CLASSIFY, NULL, {TRACKED(ORIGINAL), FLOW(SET_FLOWS_IN), GOTO(CHAIN_CARRIED)}},
 	{CHAIN_CLASSIFY, NULL, {TRACKED(REPLY), FLOW(SET_FLOWS_OUT), GOTO(CHAIN_CARRIED)}},
 	{CHAIN_CLASSIFY,
@@ -359,14 +371,19 @@ const struct rule_layout rule_layouts[] = {
 
 	{CHAIN_CARRIED, NULL, {TRACKED(EDGE), GOTO(CHAIN_EDGES)}},
 	{CHAIN_CARRIED, "most packets end here", {TRACKED(TOLD), RETURN}},
+	{CHAIN_CARRIED, NULL, {TCP, TRACKED(ASSURED), TRACKED(MANY), GOTO(CHAIN_RETURNED)}},
+	{CHAIN_CARRIED, NULL, {UDP, TRACKED(ANSWERED), TRACKED(MANY), GOTO(CHAIN_RETURNED)}},
 	{CHAIN_CARRIED,
 	 "the client's word counts for nothing until the server's: secure_tcp",
 	 {TRACKED(ORIGINAL), IN_SET(SET_STRICT, FIELD_PROTOCOL), TRACKED(COPY), RETURN}},
 	{CHAIN_CARRIED, NULL, {TCP, TRACKED(TELL), TRACKED(COPY)}},
 	{CHAIN_CARRIED, NULL, {UDP, TRACKED(REPLY), TRACKED(TELL), TRACKED(COPY)}},
 
+	{CHAIN_EDGES,
+	 NULL,
+	 {TRACKED(ORIGINAL), TRACKED(OPENS), TRACKED(UNTELL), TRACKED(COPY), RETURN}},
+	{CHAIN_EDGES, NULL, {TRACKED(MANY), GOTO(CHAIN_RETURNED)}},
 	{CHAIN_EDGES, NULL, {TRACKED(COPY)}},
-	{CHAIN_EDGES, NULL, {TRACKED(ORIGINAL), TRACKED(OPENS), TRACKED(UNTELL)}},
 
 	{CHAIN_FIRST, NULL, {IN_SET(SET_STICKY, VIRTUAL), GOTO(CHAIN_REQUESTS)}},
 	{CHAIN_FIRST, NULL, {TRACKED(LATE), GOTO(CHAIN_REQUESTS)}},
@@ -444,15 +461,15 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_TRANSLATE_OWN, NULL, {TCP, DNAT(SET_TO_PORT)}},
 	{CHAIN_TRANSLATE_OWN, NULL, {UDP, DNAT(SET_TO_PORT)}},
 	{CHAIN_TRANSLATE_OWN, NULL, {DNAT(SET_TO_ADDR)}},
+
+	{CHAIN_OFFLOADED, NULL, {TRACKED(EDGE), TRACKED(COPY)}},
+
+	{CHAIN_RETURNED, NULL, {TRACKED(TOLD), TRACKED(COPY), RETURN}},
+	{CHAIN_RETURNED, NULL, {TRACKED(TELL), TRACKED(COPY_ENTRY)}},
+
+	{CHAIN_OFFLOAD,
+	 NULL,
+	 {TRACKED(TOLD), TRACKED(MANY), TRACKED(OFFLOAD), TRACKED(UNTELL), TRACKED(COPY_ENTRY)}},
 };
-
-uint16_t family_nfproto(enum family family)
-{
-	static const uint16_t nfproto[] = {[FAMILY_IP] = NFPROTO_IPV4,
-					   [FAMILY_IP6] = NFPROTO_IPV6,
-					   [FAMILY_DEVICES] = NFPROTO_NETDEV};
-
-	return nfproto[family];
-}
 
 const size_t rule_layouts_len = sizeof(rule_layouts) / sizeof(rule_layouts[0]);

@@ -113,6 +113,10 @@ enum chain_id {
 	CHAIN_NUMBER,
 	CHAIN_TRANSLATE,
 	CHAIN_TRANSLATE_OWN,
+	/* From here on: for the flowtable, absent without it. */
+	CHAIN_OFFLOADED,
+	CHAIN_RETURNED,
+	CHAIN_OFFLOAD,
 	CHAINS
 };
 
@@ -161,6 +165,7 @@ enum tracked {
 	TRACKED_UNSEEN,	   /* the mark says that the kernel cannot carry it: mark_unseen() */
 	TRACKED_RELATED,   /* goes on if it is an error about a packet that conntrack saw */
 	TRACKED_LATE,	   /* goes on if it is TCP that does not begin a connection */
+	TRACKED_ASSURED,   /* goes on if both ends have spoken */
 	TRACKED_OPENS,	   /* goes on if TCP begins a connection, whatever else it says: SYN */
 	TRACKED_TOLD,	   /* goes on if the daemon has had its copy of the packet behind that */
 	TRACKED_TELL,	   /* from now on it has */
@@ -175,7 +180,13 @@ enum tracked {
 	TRACKED_BY_TURNS,   /* on in the chain that the map has for the fields, if it has them */
 	TRACKED_BIT,	    /* what the conntrack mark has of a number, the packet mark gets */
 	TRACKED_FORGET,	    /* the conntrack mark becomes 0 */
-	TRACKED_DNAT	    /* to what the map has for the fields, if it has them */
+	TRACKED_DNAT,	    /* to what the map has for the fields, if it has them */
+	/* From here on: for the flowtable, absent without it. */
+	TRACKED_OFFLOADED, /* goes on if the connection is in it */
+	TRACKED_ANSWERED,  /* goes on if there were packets both ways */
+	TRACKED_MANY,	   /* goes on if conntrack has counted OFFLOAD_PACKETS of it */
+	TRACKED_OFFLOAD,   /* goes on if the flowtable took it: what follows passes the rules by */
+	TRACKED_COPY_ENTRY /* a copy to the daemon that has conntrack's entry with it, and on */
 };
 
 struct stmt {
@@ -187,6 +198,12 @@ struct stmt {
 	uint8_t protocol;
 	uint8_t bit; /* which of a number's, from 0 on */
 };
+
+/* The name of the flowtable, its place at the devices, behind the table for dr servers, and from
+ * how many packets on, a power of two, it has a connection. */
+#define FLOWTABLE_NAME	   "offloaded"
+#define FLOWTABLE_PRIORITY 10
+#define OFFLOAD_PACKETS	   16u
 
 #define STMTS_MAX 5
 
@@ -224,7 +241,7 @@ struct ruleset {
 	enum queue_method method;
 	uint16_t first_queue, queues, copies;
 	uint32_t mark_mask, seed;
-	bool tproxy, dup, carries;
+	bool tproxy, dup, carries, flowtable;
 	char *labels; /* of all elements, one behind the other */
 	struct elements sets[FAMILIES][SETS];
 };

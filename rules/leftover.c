@@ -6,6 +6,7 @@
 #include "rules/leftover.h"
 #include "rules/dump.h"
 #include "rules/exprs.h"
+#include "rules/messages.h"
 
 #include <errno.h>
 #include <libnftnl/chain.h>
@@ -92,6 +93,7 @@ int leftover_read(struct leftover *leftover, const char *table, enum family fami
 	struct names chains = {.table = table}, sets = {.table = table};
 	struct mnl_socket *nl = dump_open();
 	int ret = nl ? 0 : -errno;
+	bool flowtable = false;
 
 	if (!ret)
 		ret = dump(nl, NFT_MSG_GETCHAIN, family, on_chain, &chains);
@@ -99,8 +101,11 @@ int leftover_read(struct leftover *leftover, const char *table, enum family fami
 		ret = dump(nl, NFT_MSG_GETSET, family, on_set, &sets);
 	if (nl)
 		mnl_socket_close(nl);
+	if (!ret)
+		ret = flowtable_read(table, family, &flowtable);
 	*leftover = (struct leftover){.chains = chains.items,
 				      .sets = sets.items,
+				      .flowtable = flowtable,
 				      .chains_len = chains.len,
 				      .sets_len = sets.len};
 	return ret ? error_set(err, ret, "cannot read the rules in the kernel: %s", strerror(-ret))

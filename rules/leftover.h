@@ -8,6 +8,7 @@
 struct leftover {
 	char **chains, **sets; /* owned */
 	size_t chains_len, sets_len;
+	bool flowtable; /* there is one */
 };
 
 /* Reads the chains and sets of @table; an absent table has none. -errno with @err. Control thread.

@@ -63,4 +63,9 @@ void message_elements(struct transaction *t, uint16_t type, enum set_id id,
 		      const struct element *const *elements, size_t len);
 void message_queue_elements(struct transaction *t);
 
+/* flowtable.c: declares the flowtable, without devices (NFT_MSG_NEWFLOWTABLE), or deletes it
+ * (NFT_MSG_DELFLOWTABLE); is there one in this table of the kernel? 0 or -errno. */
+void message_flowtable(struct transaction *t, uint16_t type);
+int flowtable_read(const char *table, enum family family, bool *there);
+
 #endif

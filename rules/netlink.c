@@ -28,6 +28,10 @@ static void put_frame(struct transaction *t, const struct leftover *leftover)
 		message_chain(t, NFT_MSG_NEWCHAIN,
 			      queue_chain_name(chain, ruleset_queue(t->ruleset, i)), NULL);
 	message_flush_rules(t);
+	if (t->ruleset->flowtable)
+		message_flowtable(t, NFT_MSG_NEWFLOWTABLE);
+	else if (leftover->flowtable)
+		message_flowtable(t, NFT_MSG_DELFLOWTABLE);
 	for (size_t i = 0; i < leftover->sets_len; i++)
 		message_set_name(t, NFT_MSG_DELSETELEM, leftover->sets[i]);
 	for (size_t i = 0; i < leftover->sets_len; i++)

@@ -7,6 +7,7 @@
  */
 #include "rules/batch.h"
 #include "rules/exprs.h"
+#include "rules/flowtable.h"
 #include "rules/ingress.h"
 #include "rules/messages.h"
 #include "rules/stand_in.h"
@@ -155,6 +156,7 @@ int rules_probe(struct rules_caps *caps, struct error *err)
 		.carries = carries(),
 		.learns = ingress_probe(),
 		.stands_in = stand_in_probe(),
+		.flowtable = flowtable_probe(),
 	};
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "lvs/verdict.h"
 
 #include <errno.h>
+#include <linux/netfilter.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,15 @@
 static enum family family_of(uint8_t af)
 {
 	return af == AF_INET6 ? FAMILY_IP6 : FAMILY_IP;
+}
+
+uint16_t family_nfproto(enum family family)
+{
+	static const uint16_t nfproto[] = {[FAMILY_IP] = NFPROTO_IPV4,
+					   [FAMILY_IP6] = NFPROTO_IPV6,
+					   [FAMILY_DEVICES] = NFPROTO_NETDEV};
+
+	return nfproto[family];
 }
 
 int element_compare(const void *a, const void *b)
@@ -299,8 +309,26 @@ bool rule_carries(const struct rule_layout *rule)
 	return false;
 }
 
+static bool rule_offloads(const struct rule_layout *rule)
+{
+	if (rule->chain >= CHAIN_OFFLOADED)
+		return true;
+	for (int i = 0; i < STMTS_MAX; i++)
+		if (rule->stmts[i].kind == STMT_TRACKED &&
+		    rule->stmts[i].tracked >= TRACKED_OFFLOADED)
+			return true;
+	return false;
+}
+
+uint16_t rules_entries(uint16_t copies)
+{
+	return (uint16_t)(copies + 1);
+}
+
 bool ruleset_has(const struct ruleset *ruleset, const struct rule_layout *rule)
 {
+	if (!ruleset->flowtable && rule_offloads(rule))
+		return false;
 	for (int i = 0; !ruleset->dup && i < STMTS_MAX; i++)
 		if (rule->stmts[i].kind == STMT_SEND)
 			return false;
@@ -317,7 +345,8 @@ bool ruleset_has_set(const struct ruleset *ruleset, enum set_id id)
 
 bool ruleset_has_chain(const struct ruleset *ruleset, enum chain_id id)
 {
-	return ruleset->carries || id < CHAIN_CARRIED;
+	return (ruleset->carries || id < CHAIN_CARRIED) &&
+	       (ruleset->flowtable || id < CHAIN_OFFLOADED);
 }
 
 uint32_t number_bit(uint32_t mask, uint8_t bit)
@@ -390,6 +419,7 @@ struct ruleset *ruleset_build(const struct rules_input *input, struct error *err
 	ruleset->tproxy = input->tproxy;
 	ruleset->dup = input->dup;
 	ruleset->carries = input->carries;
+	ruleset->flowtable = input->carries && input->flowtable;
 	ruleset->copies = input->copies;
 	if (ruleset_fill(ruleset, input))
 		goto no_memory;

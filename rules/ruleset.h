@@ -35,6 +35,10 @@ struct rules_server {
 /* The prefix of a copy (nflog) that says by its mark which server the rules chose. */
 #define RULES_CHOSEN "nfvs"
 
+/* The nflog group of copies that have conntrack's entry with them, of the flowtable; the others'
+ * is @copies. */
+uint16_t rules_entries(uint16_t copies);
+
 /* A server to which the kernel carries connections, alive in a service. One of each mark. */
 struct rules_carried {
 	uint32_t mark; /* its number, in the bits of mark_mask: mark_carried() */
@@ -65,6 +69,7 @@ struct rules_input {
 	bool dup;	    /* the kernel has nft_dup */
 	bool tproxy;	    /* reassembly by the tproxy expression, else by conntrack's */
 	bool carries;	    /* the kernel can carry connections; else nothing of it is made */
+	bool flowtable;	    /* ... and by a flowtable, see rules/flowtable.h */
 	uint16_t copies;    /* nflog group: what the daemon sees of connections that it carries */
 	bool strict;	    /* a client's ACK establishes no connection: secure_tcp */
 	const struct rules_service *services;
@@ -102,6 +107,7 @@ struct rules_caps {
 	bool carries;	   /* nft_ct, nft_nat, nft_log, nft_numgen, nft_hash, counters in sets */
 	bool learns;	   /* nft_fwd_netdev, egress hooks, maps that count: see rules/ingress.h */
 	bool stands_in;	   /* nft_dup for both families, nft_hash: see rules/stand_in.h */
+	bool flowtable;	   /* nft_flow_offload: what is carried passes the rules by */
 	bool tproxy; /* nft_tproxy: makes the kernel reassemble fragments, without conntrack */
 };
 

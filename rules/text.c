@@ -9,6 +9,7 @@
 #include "lvs/verdict.h"
 
 #include <errno.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 
 struct family_words {
 	const char *table, *addr_type, *icmp_type, *saddr, *daddr, *icmp, *unreachable;
@@ -247,6 +248,9 @@ static void print_tracked(FILE *out, const struct stmt *stmt, const struct rules
 	case TRACKED_LATE:
 		fputs("tcp flags & (fin | syn | rst | ack) != syn", out);
 		break;
+	case TRACKED_ASSURED:
+		fputs("ct status assured", out);
+		break;
 	case TRACKED_OPENS:
 		fputs("tcp flags & syn != 0x0", out);
 		break;
@@ -294,6 +298,21 @@ static void print_tracked(FILE *out, const struct stmt *stmt, const struct rules
 		break;
 	case TRACKED_FORGET:
 		fputs("ct mark set 0x0", out);
+		break;
+	case TRACKED_OFFLOADED:
+		fprintf(out, "ct status & 0x%x != 0x0", IPS_OFFLOAD);
+		break;
+	case TRACKED_ANSWERED:
+		fputs("ct status seen-reply", out);
+		break;
+	case TRACKED_MANY:
+		fprintf(out, "ct packets >= %u", OFFLOAD_PACKETS);
+		break;
+	case TRACKED_OFFLOAD:
+		fputs("flow add @" FLOWTABLE_NAME, out);
+		break;
+	case TRACKED_COPY_ENTRY:
+		fprintf(out, "log group %u", rules_entries(ruleset->copies));
 		break;
 	}
 }
@@ -433,6 +452,9 @@ static void print_declarations(FILE *out, const struct ruleset *ruleset,
 			       const struct family_words *w)
 {
 	fprintf(out, "\ntable %s %s {\n", w->table, ruleset->table);
+	if (ruleset->flowtable)
+		fprintf(out, "\tflowtable %s {\n\t\thook ingress priority %d\n\t\tcounter\n\t}\n",
+			FLOWTABLE_NAME, FLOWTABLE_PRIORITY);
 	for (enum set_id s = 0; s < SETS; s++)
 		if (ruleset_has_set(ruleset, s))
 			print_set(out, s, NULL, w);

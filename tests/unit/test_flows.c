@@ -251,3 +251,44 @@ Test(flows, a_kernel_that_cannot_carry)
 	ruleset_free(with);
 	ruleset_free(without);
 }
+
+/* Do the rules, as text, have this in them, in both families? */
+static bool has(bool flowtable, const char *text)
+{
+	struct rules_input input = params;
+	struct ruleset *ruleset;
+	char *script = NULL, *found;
+	size_t len;
+	FILE *out = open_memstream(&script, &len);
+
+	input.carries = true;
+	input.flowtable = flowtable;
+	ruleset = ruleset_build(&input, NULL);
+	cr_assert(ruleset && out);
+	cr_assert_eq(ruleset_print(ruleset, out), 0);
+	fclose(out);
+	ruleset_free(ruleset);
+	found = strstr(script, text);
+	found = found ? strstr(found + 1, text) : NULL;
+	free(script);
+	return found;
+}
+
+Test(flows, what_the_flowtable_takes)
+{
+	static const char *const texts[] = {
+		"flowtable offloaded {",
+		"ct mark & 0x10000 != 0x0 ct packets >= 16 flow add @offloaded "
+		"ct mark set ct mark & 0xfffeffff log group 1\n",
+		"ct status & 0x4000 != 0x0 goto offloaded\n",
+		"meta l4proto tcp ct status assured ct packets >= 16 goto returned\n",
+		"chain edges {\n\t\tct packets >= 16 goto returned\n\t\tlog group 0\n",
+		"chain returned {\n\t\tct mark & 0x10000 != 0x0 log group 0 return\n"
+		"\t\tct mark set ct mark | 0x10000 log group 1\n",
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		cr_assert(has(true, texts[i]), "%s", texts[i]);
+		cr_assert_not(has(false, texts[i]), "%s", texts[i]);
+	}
+}
