@@ -21,6 +21,7 @@ datapaths=(
 	"ipvs     ipvs"
 	"nfvs-1   nfvs packet 1"
 	"flow-1   nfvs flow 1"
+	"offload-1  offloaded flow 1"
 	"kernel-1  scheduled flow 1"
 	"dr-direct  routed"
 	"dr-ipvs    ipvsdr"
@@ -272,7 +273,7 @@ nfvs_service() {
 # nfvs_file FUNCTION DATAPATH WORKERS: with the services that it prints
 nfvs_file() {
 	cat >"$LAB_DIR/nfvs.conf" <<-EOF
-		director = { workers = $3; datapath = "$2"; };
+		director = { workers = $3; datapath = "$2"; flowtable = ${flowtable:-false}; };
 		timeouts = { udp = $UDP_TIMEOUT; };
 		services = ( $(each_service "$1" ,) );
 	EOF
@@ -296,6 +297,29 @@ nfvs_counters() {
 import json, sys
 queues = json.load(sys.stdin)["queues"]
 print(*(sum(queue.get(key, 0) for queue in queues) for key in ("packets", "syscalls")))'
+}
+
+# --- nfvs, and established connections go on by the kernel's flowtable -----------------------------
+offloaded_missing() {
+	nfvs_missing
+}
+
+offloaded_up() {
+	local flowtable=true
+
+	nfvs_up "$@" || return
+	adm status | grep -q '^ *in the flowtable: ' || {
+		adm status | grep 'no flowtable'
+		return 1
+	}
+}
+
+offloaded_down() {
+	nfvs_down
+}
+
+offloaded_counters() {
+	nfvs_counters
 }
 
 # --- nfvs, and the kernel alone chooses the server ------------------------------------------------

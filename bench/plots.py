@@ -33,7 +33,7 @@ COSTS = [
 ]
 COLOURS = {
     "direct": "#bbbbbb", "numgen": "#8c8c8c", "nftlb": "#b08d57", "haproxy": "#c9a0c9",
-    "ipvs": "#222222", "nfvs": "#4a90d9", "flow": "#d9534f", "kernel": "#3c9d5d",
+    "ipvs": "#222222", "nfvs": "#4a90d9", "flow": "#d9534f", "offload": "#8e5bb5", "kernel": "#3c9d5d",
 }
 HEAD = """set terminal svg size {width},{height} font "sans,12" background "#ffffff"
 set output "{path}"

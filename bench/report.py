@@ -170,7 +170,7 @@ def print_ratios(results, emulated):
 
 
 def print_beside_ipvs(results, emulated):
-    ours = [name for name in results.names if name.startswith(("nfvs", "flow", "kernel"))]
+    ours = [name for name in results.names if name.startswith(("nfvs", "flow", "offload", "kernel"))]
     rows = ratio_rows(results, "ipvs", emulated,
                       lambda metric: [spread(results, metric, name, "ipvs") for name in ours])
     if ours and rows:

@@ -158,6 +158,10 @@ unfailing() {
 	is "$(load_stop load)" ""
 }
 
+ended_by_reset() {
+	grep -q 'Connection reset by peer' "$LAB_DIR/$1.log"
+}
+
 # The server of the one connection to port 7000 is drained, and two clients that come meanwhile get the
 # other: drained_meanwhile NAME NAME
 drained_meanwhile() {

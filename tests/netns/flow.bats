@@ -173,10 +173,6 @@ group() {
 
 # --- ending connections ---
 
-ended_by_reset() {
-	grep -q 'Connection reset by peer' "$LAB_DIR/$1.log"
-}
-
 @test "kill: the client is told at once, and the kernel carries it no more" {
 	local before
 
