@@ -87,7 +87,8 @@ struct carrier *carrier_new(const struct director_conf *conf, const struct rules
 	carrier->numbers = numbers_new(conf->mark_mask);
 	carrier->ingress = ingress_new(conf, caps->learns && conf->rules_managed, caps->stands_in);
 	carrier->flowtable = flowtable_new(conf, caps);
-	carrier->tracking = tracking_new(d, carrier->numbers, carrier->flowtable);
+	if (carrier->flowtable)
+		carrier->tracking = tracking_new(d, carrier->numbers, carrier->flowtable);
 	carrier->turns = turns_new(conf->schedule);
 	if (!carrier->numbers || !carrier->ingress || !carrier->flowtable || !carrier->tracking ||
 	    !carrier->turns) {

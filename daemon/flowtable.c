@@ -3,7 +3,9 @@
  * The flowtable, as the daemon keeps it. The one idea: a connection there cannot be ended, and is
  * seen by nobody, but conntrack's entry of it stays: who makes conntrack forget it ends it there
  * with the next packet, and what conntrack counts tells that it lives. So each is asked for every
- * few seconds, but never more than a share of the time. Control thread.
+ * few seconds, but never more than a share of the time. And at a device each packet that comes in
+ * is looked up in it, a short connection's in vain: so it has devices only while it has
+ * connections. Control thread.
  */
 #include "daemon/flowtable.h"
 #include "daemon/links.h"
@@ -20,14 +22,18 @@
 #define READ_TICK  1000u /* at most, at a time */
 #define READ_ALL   2000u /* before a listing, if there are no more */
 #define DEVICES_MS 1000u /* between two tries that failed */
+#define LINGER_MS  1000u /* so long it keeps its devices without connections */
 
 struct flowtable {
 	const struct director_conf *conf;
 	const char *why;
 	struct offloads *offloads;
 	struct links *links;
+	bool (*over)(const struct flow *flow, void *data);
+	void *over_data;
 	bool settled, stale;
-	uint64_t next_devices;
+	bool open; /* it has, or is to have, devices */
+	uint64_t next_devices, close_at;
 };
 
 /* From 6.14 on a FIN or RST does not end a connection there, and passes the rules by. */
@@ -75,6 +81,13 @@ struct flowtable *flowtable_new(const struct director_conf *conf, const struct r
 	return flowtable;
 }
 
+void flowtable_set_over(struct flowtable *flowtable,
+			bool (*over)(const struct flow *flow, void *data), void *data)
+{
+	flowtable->over = over;
+	flowtable->over_data = data;
+}
+
 void flowtable_free(struct flowtable *flowtable)
 {
 	if (!flowtable)
@@ -107,6 +120,20 @@ void flowtable_settle(struct flowtable *flowtable)
 	flowtable->next_devices = 0;
 }
 
+static void open_or_close(struct flowtable *flowtable, uint64_t now)
+{
+	bool open;
+
+	if (offloads_inside(flowtable->offloads))
+		flowtable->close_at = now + LINGER_MS;
+	open = now < flowtable->close_at;
+	if (open == flowtable->open)
+		return;
+	flowtable->open = open;
+	flowtable->stale = true;
+	flowtable->next_devices = now;
+}
+
 /* One that was named and is gone by now fails all; its end is a change, too. */
 static void follow_devices(struct flowtable *flowtable, uint64_t now)
 {
@@ -114,11 +141,12 @@ static void follow_devices(struct flowtable *flowtable, uint64_t now)
 	struct link *links = NULL;
 	size_t len = 0;
 
+	open_or_close(flowtable, now);
 	flowtable->stale |= links_changed(flowtable->links);
 	if (!flowtable->stale || now < flowtable->next_devices)
 		return;
 	flowtable->next_devices = now + DEVICES_MS;
-	if (links_read(flowtable->links, &links, &len))
+	if (flowtable->open && links_read(flowtable->links, &links, &len))
 		return;
 	devices = calloc(len + 1, sizeof(*devices));
 	for (size_t i = 0; devices && i < len; i++)
@@ -127,6 +155,27 @@ static void follow_devices(struct flowtable *flowtable, uint64_t now)
 		flowtable->stale = flowtable_follow(flowtable->conf->table, devices, len);
 	free(devices);
 	free(links);
+}
+
+int flowtable_delete(struct flowtable *flowtable, struct conntrack *ct, const struct flow *flow,
+		     uint64_t now)
+{
+	struct tracked tracked;
+	uint64_t idle;
+
+	if (offloads_idle(flowtable->offloads, flow, now, &idle)) {
+		if (!conntrack_get(ct, flow, &tracked))
+			offloads_read(flowtable->offloads, &tracked, now);
+		offloads_gone(flowtable->offloads, flow);
+	}
+	return conntrack_delete(ct, flow);
+}
+
+/* One whose ends the devices did not see, because they did not have the table yet, would stay there
+ * for the next with its addresses. */
+static bool stuck(const struct flowtable *flowtable, const struct tracked *tracked)
+{
+	return tracked->offloaded && flowtable->over(&tracked->flow, flowtable->over_data);
 }
 
 static void ask(struct flowtable *flowtable, struct conntrack *ct, uint64_t age, unsigned int most,
@@ -140,9 +189,11 @@ static void ask(struct flowtable *flowtable, struct conntrack *ct, uint64_t age,
 
 		if (!ret)
 			offloads_read(flowtable->offloads, &tracked, now);
+		if (!ret && stuck(flowtable, &tracked))
+			(void)flowtable_delete(flowtable, ct, &flow, now);
 		else if (ret == -ENOENT)
 			offloads_gone(flowtable->offloads, &flow);
-		else
+		else if (ret)
 			return;
 	}
 }
@@ -187,20 +238,6 @@ void flowtable_gone(struct flowtable *flowtable, const struct flow *flow)
 {
 	if (offloads_count(flowtable->offloads))
 		offloads_gone(flowtable->offloads, flow);
-}
-
-int flowtable_delete(struct flowtable *flowtable, struct conntrack *ct, const struct flow *flow,
-		     uint64_t now)
-{
-	struct tracked tracked;
-	uint64_t idle;
-
-	if (offloads_idle(flowtable->offloads, flow, now, &idle)) {
-		if (!conntrack_get(ct, flow, &tracked))
-			offloads_read(flowtable->offloads, &tracked, now);
-		offloads_gone(flowtable->offloads, flow);
-	}
-	return conntrack_delete(ct, flow);
 }
 
 void flowtable_expel(struct flowtable *flowtable, struct conntrack *ct,

@@ -26,7 +26,12 @@ void flowtable_forgo(struct flowtable *flowtable, const char *why);
 /* Who is there; for the observer, any thread. */
 struct offloads *flowtable_offloads(const struct flowtable *flowtable);
 
-/* The rules are in the kernel, with a flowtable in them: it gets its devices. */
+/* Who says of a connection that both of its ends have closed it; before flowtable_settle(). */
+void flowtable_set_over(struct flowtable *flowtable,
+			bool (*over)(const struct flow *flow, void *data), void *data);
+
+/* The rules are in the kernel, with a flowtable in them: it gets devices once it has
+ * connections. */
 void flowtable_settle(struct flowtable *flowtable);
 
 /* Devices are followed, and conntrack is asked what some of the connections count. About every 100

@@ -40,7 +40,7 @@ struct offloads {
 	pthread_mutex_t lock;
 	struct cds_lfht *table;
 	struct cds_list_head round, fresh;
-	_Atomic size_t count;
+	_Atomic size_t count, inside;
 	uint64_t seed;
 };
 
@@ -81,9 +81,21 @@ static void drop(struct offloads *offloads, struct offload *offload)
 	call_rcu(&offload->rcu, reclaim);
 }
 
+/* It left at @now, or 0: it did not. Of one that is open. */
+static void set_left(struct offloads *offloads, struct offload *offload, uint64_t now)
+{
+	if (!offload->left && now)
+		atomic_fetch_sub_explicit(&offloads->inside, 1, memory_order_relaxed);
+	else if (offload->left && !now)
+		atomic_fetch_add_explicit(&offloads->inside, 1, memory_order_relaxed);
+	offload->left = now;
+}
+
 static void close_one(struct offloads *offloads, struct offload *offload)
 {
 	if (offload->open) {
+		if (!offload->left)
+			atomic_fetch_sub_explicit(&offloads->inside, 1, memory_order_relaxed);
 		cds_list_del(&offload->round);
 		atomic_fetch_sub_explicit(&offloads->count, 1, memory_order_relaxed);
 	}
@@ -93,14 +105,17 @@ static void close_one(struct offloads *offloads, struct offload *offload)
 
 static void open_one(struct offloads *offloads, struct offload *offload, uint64_t now)
 {
-	if (offload->open)
+	if (offload->open) {
 		cds_list_del(&offload->round);
-	else
+		set_left(offloads, offload, 0);
+	} else {
 		atomic_fetch_add_explicit(&offloads->count, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&offloads->inside, 1, memory_order_relaxed);
+		offload->left = 0;
+	}
 	cds_list_add_tail(&offload->round, &offloads->round);
 	offload->open = true;
 	offload->read = offload->changed = now;
-	offload->left = 0;
 }
 
 void offloads_free(struct offloads *offloads)
@@ -248,9 +263,9 @@ void offloads_read(struct offloads *offloads, const struct tracked *tracked, uin
 	offload = find(offloads, &tracked->flow);
 	if (offload && offload->open) {
 		if (tracked->offloaded)
-			offload->left = 0;
+			set_left(offloads, offload, 0);
 		else if (!offload->left)
-			offload->left = now;
+			set_left(offloads, offload, now);
 		if ((!offload->left || now - offload->left >= SETTLE_MS) &&
 		    !same(&tracked->volume, &offload->last)) {
 			grow(offloads, offload, &tracked->volume);
@@ -310,6 +325,11 @@ bool offloads_next(struct offloads *offloads, uint64_t now, uint64_t age, struct
 size_t offloads_count(const struct offloads *offloads)
 {
 	return atomic_load_explicit(&offloads->count, memory_order_relaxed);
+}
+
+size_t offloads_inside(const struct offloads *offloads)
+{
+	return atomic_load_explicit(&offloads->inside, memory_order_relaxed);
 }
 
 void offloads_collect(struct offloads *offloads,

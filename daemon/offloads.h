@@ -37,8 +37,9 @@ bool offloads_idle(struct offloads *offloads, const struct flow *flow, uint64_t 
  */
 bool offloads_next(struct offloads *offloads, uint64_t now, uint64_t age, struct flow *flow);
 
-/* How many there are. */
+/* How many there are, those included that left in silence; and how many of them did not. */
 size_t offloads_count(const struct offloads *offloads);
+size_t offloads_inside(const struct offloads *offloads);
 
 /* Calls @fn for what was counted since the last time, with the connection's mark. */
 void offloads_collect(struct offloads *offloads,

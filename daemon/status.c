@@ -224,7 +224,7 @@ static json_t *datapaths(const struct director *director, const struct observer 
 	(void)carrier_usage(carrier, &entries, &most);
 	return json_pack("{s:s?, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "no_flowtable", flowtable_why(flowtable), "offloaded",
-			 (json_int_t)offloads_count(flowtable_offloads(flowtable)),
+			 (json_int_t)offloads_inside(flowtable_offloads(flowtable)),
 			 "conntrack_entries", (json_int_t)entries, "conntrack_max",
 			 (json_int_t)most, "flow", flow, "packet", packet, "copies",
 			 stats ? value(&stats->copies) : 0, "copies_lost",

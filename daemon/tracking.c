@@ -10,8 +10,10 @@
 #include "daemon/flowtable.h"
 #include "daemon/remnants.h"
 #include "lvs/forward.h"
+#include "lvs/proto.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -29,6 +31,22 @@ struct tracking {
 	uint64_t next_dump;
 };
 
+static bool over(const struct flow *flow, void *data)
+{
+	const struct tracking *tracking = data;
+	const struct conn *conn;
+	uint8_t state = 0;
+
+	if (flow->protocol != IPPROTO_TCP)
+		return false;
+	rcu_read_lock();
+	conn = conn_find(tracking->direct.conns, flow, PKT_IN);
+	if (conn)
+		state = atomic_load_explicit(&conn->state, memory_order_relaxed);
+	rcu_read_unlock();
+	return state == TCP_TIMEWAIT || state == TCP_CLOSED;
+}
+
 struct tracking *tracking_new(const struct direct *d, struct numbers *numbers,
 			      struct flowtable *flowtable)
 {
@@ -41,6 +59,7 @@ struct tracking *tracking_new(const struct direct *d, struct numbers *numbers,
 	tracking->direct.newcomers = &tracking->newcomers;
 	tracking->numbers = numbers;
 	tracking->flowtable = flowtable;
+	flowtable_set_over(flowtable, over, tracking);
 	return tracking;
 }
 

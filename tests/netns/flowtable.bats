@@ -40,18 +40,38 @@ offload() {
 }
 
 devices() {
-	on dir nft -j list flowtables | jq -c '[.nftables[].flowtable | select(.) | .dev] | map(if type == "string" then [.] else . end | sort) | unique'
+	on dir nft -j list flowtables | jq -c '[.nftables[].flowtable | select(.) | .dev // []] |
+		map(if type == "string" then [.] else . end | sort) | unique'
 }
 
 devices_are() {
 	[[ $(devices) = "$1" ]]
 }
 
-@test "after some packets a connection passes the rules by" {
+# Packets to or from port 7000 that come to the first of the hooks behind the devices.
+count_hooks() {
+	on dir nft -f - <<-END
+		table ip hooks {
+			chain in { type filter hook prerouting priority -400; tcp dport 7000 counter; tcp sport 7000 counter; }
+		}
+	END
+}
+
+hooks_count() {
+	on dir nft -j list table ip hooks | jq '[.nftables[].rule.expr[]?.counter | select(.) | .packets] | add'
+}
+
+@test "after some packets a connection passes the rules by, and all hooks" {
 	local before
 
 	one
+	is "$(devices)" "[[]]"
 	offload a
+	await 5 devices_are '[["br-c","br-s"]]'
+	count_hooks
+	carried a
+	is "$(hooks_count)" 0
+	on dir nft delete table ip hooks
 	has "$(adm status)" '^ +in the flowtable: 1 connections$'
 	entries 'dport=7000 .*OFFLOAD'
 	before=$(seen)
@@ -326,6 +346,7 @@ left() {
 
 @test "it follows the devices" {
 	one
+	offload a
 	await 5 devices_are '[["br-c","br-s"]]' || { devices; return 1; }
 	on dir ip link add extra type veth peer name other
 	on dir ip link set extra up
@@ -335,7 +356,30 @@ left() {
 	await 5 devices_are '[["br-c","br-s","extra"]]' || { devices; return 1; }
 	on dir ip link del extra
 	await 5 devices_are '[["br-c","br-s"]]' || { devices; return 1; }
-	offload a
+	carried a
+	stop a || true
+	await 5 devices_are '[[]]' || { devices; return 1; }
+	offload b
+	await 5 devices_are '[["br-c","br-s"]]' || { devices; return 1; }
+}
+
+@test "one that ends before the devices have the table does not stay in it" {
+	local i
+
+	one
+	talk a $VIP 7000
+	heard a hello
+	is "$(devices)" "[[]]"
+	signal nfvsd STOP
+	for i in {1..20}; do
+		heard a "unseen $i"
+	done
+	entries 'dport=7000 .*OFFLOAD'
+	stop a || true
+	signal nfvsd CONT
+	await 5 listed_are TIME_WAIT 1
+	await 5 left
+	is "$(status_of .datapath.offloaded)" 0
 }
 
 @test "director.flowtable = false: it goes, also where a daemon left it" {

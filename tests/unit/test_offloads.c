@@ -123,7 +123,10 @@ Test(offloads, one_that_left_silently_is_read_a_second_later)
 	struct tracked tracked = entry(1, 25, 10, false);
 
 	join(1, 10, 10, true, 0);
+	cr_assert_eq(offloads_inside(offloads), 1);
 	look(1, 25, 10, false, 1000);
+	cr_assert_eq(offloads_inside(offloads), 0);
+	cr_assert_eq(offloads_count(offloads), 1);
 	sum_is(0, 0);
 	look(1, 25, 10, false, 2000);
 	sum_is(15, 0);
@@ -139,6 +142,22 @@ Test(offloads, found_again_it_keeps_what_it_has)
 	join(1, 20, 20, false, 0);
 	leave(1, 31, 30, false);
 	sum_is(20, 20);
+}
+
+Test(offloads, one_that_left_silently_may_be_back)
+{
+	join(1, 10, 10, true, 0);
+	look(1, 10, 10, false, 1000);
+	cr_assert_eq(offloads_inside(offloads), 0);
+	join(1, 12, 12, true, 1500);
+	cr_assert_eq(offloads_inside(offloads), 1);
+	look(1, 12, 12, false, 2000);
+	look(1, 13, 12, true, 2500);
+	cr_assert_eq(offloads_inside(offloads), 1);
+	leave(1, 15, 12, false);
+	sum_is(2, 0);
+	cr_assert_eq(offloads_inside(offloads), 0);
+	cr_assert_eq(offloads_count(offloads), 0);
 }
 
 Test(offloads, they_take_turns)
