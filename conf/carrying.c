@@ -6,6 +6,12 @@
 #include "conf/carrying.h"
 #include "conf/group.h"
 
+bool ports_apart(const struct director_conf *director)
+{
+	return director->local_ports.last < director->flow_ports.first ||
+	       director->flow_ports.last < director->local_ports.first;
+}
+
 struct datapath_case datapath_of_conf(const struct service_conf *service,
 				      const struct director_conf *director)
 {
@@ -14,6 +20,7 @@ struct datapath_case datapath_of_conf(const struct service_conf *service,
 	for (size_t i = 0; i < service->servers_len; i++)
 		which.methods |= 1u << service->servers[i].method;
 	which.managed = director->rules_managed;
+	which.apart = ports_apart(director);
 	return which;
 }
 

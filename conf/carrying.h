@@ -7,6 +7,9 @@
 #include "conf/turns.h"
 #include "conf/value.h"
 
+/* Do conntrack and the daemon give FULLNAT ports of ranges that have none in common? */
+bool ports_apart(const struct director_conf *director);
+
 /* What the kernel is to do for a service of a file, on a machine where all is possible. Any
  * thread. */
 struct datapath_case datapath_of_conf(const struct service_conf *service,

@@ -38,7 +38,8 @@ struct director_conf {
 	uint32_t settings[SETTING_MAX];
 	struct local_addresses locals; /* what FULLNAT sends from; may be empty */
 	struct port_range local_ports;
-	char group[GROUP_NAME_MAX]; /* who may use the control socket beside root; "": nobody */
+	struct port_range flow_ports; /* likewise, of what the kernel carries */
+	char group[GROUP_NAME_MAX];   /* who may use the control socket beside root; "": nobody */
 };
 
 struct service_conf {

@@ -7,7 +7,8 @@
 
 #include <netinet/in.h>
 
-#define FTP_PORT 21
+#define FTP_PORT	21
+#define TRACKED_METHODS (1u << FORWARD_NAT | 1u << FORWARD_FULLNAT)
 
 static bool has_sctp(const struct service_spec *spec)
 {
@@ -23,7 +24,9 @@ struct datapath_case datapath_case(const struct service_spec *spec, enum datapat
 				      .wanted = spec->datapath ? spec->datapath : director,
 				      .managed = true,
 				      .carries = true,
-				      .learns = true};
+				      .learns = true,
+				      .apart = true,
+				      .forwards = true};
 }
 
 bool datapath_learned(const struct datapath_case *which)
@@ -32,6 +35,17 @@ bool datapath_learned(const struct datapath_case *which)
 }
 
 static const char external[] = "the rules are external";
+
+/* By the daemon such servers' packets are sent, not forwarded. */
+static const char *source_obstacle(const struct datapath_case *which)
+{
+	if (!which->apart)
+		return "director.flow_ports and local_ports overlap";
+	if (!which->forwards)
+		return "it has fullnat servers and this machine does not forward "
+		       "(director.system is check)";
+	return NULL;
+}
 
 static const char *tracked_obstacle(const struct datapath_case *which)
 {
@@ -47,7 +61,7 @@ static const char *tracked_obstacle(const struct datapath_case *which)
 		return "this kernel lacks something for it: nft_ct, nft_nat, nft_log, nft_numgen "
 		       "or "
 		       "nfnetlink_log";
-	return NULL;
+	return which->methods & 1u << FORWARD_FULLNAT ? source_obstacle(which) : NULL;
 }
 
 static const char *learned_obstacle(const struct datapath_case *which)
@@ -65,8 +79,8 @@ const char *datapath_obstacle(const struct datapath_case *which)
 
 	if (which->wanted == DATAPATH_PACKET || which->wanted == DATAPATH_UNSET)
 		return "the configuration says so";
-	if (!datapath_learned(which) && which->methods & ~(1u << FORWARD_NAT))
-		return "not all servers have the method nat, or all dr";
+	if (!datapath_learned(which) && which->methods & ~TRACKED_METHODS)
+		return "not all servers have the methods nat and fullnat, or all dr";
 	if (spec->flags & SERVICE_ONEPACKET)
 		return "it is a one-packet service";
 	if (has_sctp(spec))

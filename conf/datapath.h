@@ -12,6 +12,8 @@ struct datapath_case {
 	uint32_t methods;     /* bits 1 << FORWARD_*: by which its servers are reached */
 	bool managed;	      /* the rules are nfvsd's */
 	bool carries, learns; /* the kernel can carry by conntrack; at its devices */
+	bool apart;	      /* of fullnat: conntrack has ports that the daemon does not give */
+	bool forwards;	      /* likewise: this machine forwards, or is made to */
 };
 
 /* That of a service with these values, on a machine where all is possible, without servers. */

@@ -124,6 +124,12 @@ const struct key keys[] = {
 	 .about = "The ports of each of local_addresses that fullnat uses. Each carries one "
 		  "connection to each server and port at a time. Keep out of "
 		  "net.ipv4.ip_local_port_range, unless the addresses serve nothing else."},
+	{GROUP_DIRECTOR, "flow_ports", KEY_RANGE, .initial = "32768-65535",
+	 AT(director_conf, flow_ports),
+	 .about = "Likewise, where the kernel carries the connections (datapath). It keeps them "
+		  "apart from what this machine itself sends, so they may lie in "
+		  "net.ipv4.ip_local_port_range; but not in local_ports, or fullnat servers are "
+		  "left to the datapath packet."},
 	{GROUP_DIRECTOR, "cache_bypass", KEY_BOOL, .initial = "false",
 	 AT(director_conf, settings[SETTING_CACHE_BYPASS]),
 	 .about = "Connections of a firewall-mark service that has no server go where the client "

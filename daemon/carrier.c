@@ -6,8 +6,7 @@
  * thread.
  */
 #include "daemon/carrier.h"
-#include "conf/datapath.h"
-#include "daemon/conntrack.h"
+#include "conf/carrying.h"
 #include "daemon/director.h"
 #include "daemon/flowtable.h"
 #include "daemon/ingress.h"
@@ -17,6 +16,7 @@
 #include "daemon/turns.h"
 #include "lib/array.h"
 #include "lib/log.h"
+#include "lib/sysctl.h"
 #include "lvs/forward.h"
 
 #include <errno.h>
@@ -44,7 +44,7 @@ struct carrier {
 	struct turns *turns;
 };
 
-void carrier_drop(struct carrier *carrier, const struct conn *conn)
+void carrier_drop(struct carrier *carrier, struct conn *conn)
 {
 	if (!conn->carried)
 		return;
@@ -69,7 +69,7 @@ static void forget(const struct conn *conn, void *data)
 	if (conn_method(conn)->learned)
 		ingress_forget(carrier->ingress, conn);
 	else
-		carrier_drop(carrier, conn);
+		tracking_forget(carrier->tracking, conn);
 }
 
 struct carrier *carrier_new(const struct director_conf *conf, const struct rules_caps *caps,
@@ -154,6 +154,10 @@ static struct datapath_case case_of(const struct carrier *carrier, const struct 
 	which.managed = carrier->conf->rules_managed;
 	which.carries = carrier->carries;
 	which.learns = ingress_possible(carrier->ingress);
+	which.apart = ports_apart(carrier->conf);
+	which.forwards = carrier->conf->system_managed ||
+			 sysctl_number(svc->key.af == AF_INET6 ? "net/ipv6/conf/all/forwarding"
+							       : "net/ipv4/ip_forward") > 0;
 	cds_list_for_each_entry (dest, &svc->dests, list)
 		which.methods |=
 			1u << atomic_load_explicit(&dest->forward, memory_order_relaxed)->method;
@@ -226,6 +230,7 @@ static void plan_service(struct carrier *carrier, struct service *svc)
 {
 	struct service_spec spec;
 	struct datapath_case which;
+	bool before = svc->carried;
 	struct dest *dest;
 
 	service_get(svc, &spec);
@@ -239,6 +244,8 @@ static void plan_service(struct carrier *carrier, struct service *svc)
 	turns_judge(carrier->turns, svc);
 	if (svc->carried)
 		return;
+	if (before)
+		tracking_miss(carrier->tracking);
 	/* Their numbers they keep: the kernel has connections with them, and they may be back. */
 	cds_list_for_each_entry (dest, &svc->dests, list)
 		carry(dest, 0);
@@ -278,6 +285,8 @@ static int list_service(struct carrier *carrier, const struct service *svc)
 			.af = dest->af,
 			.addr = dest->addr,
 			.port = service_keeps_port(flags, &svc->key) ? 0 : dest->port,
+			.sourced = atomic_load_explicit(&dest->forward, memory_order_relaxed)
+					   ->method == FORWARD_FULLNAT,
 			.service = &svc->key,
 			.weight =
 				(uint32_t)atomic_load_explicit(&dest->weight, memory_order_relaxed),
@@ -435,6 +444,7 @@ void carrier_tick(struct carrier *carrier, uint64_t now)
 			      memory_order_relaxed);
 	if (carrier->settled)
 		tracking_take_missed(carrier->tracking, now);
+	tracking_answer(carrier->tracking, now);
 	if (carrier->settled && carrier->used)
 		tracking_tick(carrier->tracking, now);
 	if (now < carrier->next_count)

@@ -64,8 +64,9 @@ void carrier_tick(struct carrier *carrier, uint64_t now);
 /* Have devices or routes changed, so that a new plan is needed? */
 bool carrier_stale(struct carrier *carrier);
 
-/* The kernel forgets @conn, which goes on here. Any thread under RCU. */
-void carrier_drop(struct carrier *carrier, const struct conn *conn);
+/* The kernel forgets @conn, which goes on here, with the local endpoint that it had there. Any
+ * thread under RCU. */
+void carrier_drop(struct carrier *carrier, struct conn *conn);
 
 /* How many entries conntrack has, and may have; false: the kernel carries nothing, or does not say.
  */

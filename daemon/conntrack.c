@@ -3,7 +3,7 @@
  * The kernel's table of connections. The one idea: the kernel says how long an entry still has, and
  * began to count at its last packet, so the rest of its timeout is for how long it was idle. One
  * socket, one request at a time, each waited for; an answer that came too late is passed over by
- * its sequence number. Control thread.
+ * its sequence number. One thread at a time.
  */
 #include "daemon/conntrack.h"
 #include "lib/sysctl.h"
@@ -210,6 +210,8 @@ static struct tracked tracked_read(const struct nf_conntrack *entry)
 			 .dport = nfct_get_attr_u16(entry, ATTR_ORIG_PORT_DST)},
 		.server = address(entry, af, ATTR_REPL_IPV4_SRC, ATTR_REPL_IPV6_SRC),
 		.server_port = nfct_get_attr_u16(entry, ATTR_REPL_PORT_SRC),
+		.local = address(entry, af, ATTR_REPL_IPV4_DST, ATTR_REPL_IPV6_DST),
+		.local_port = nfct_get_attr_u16(entry, ATTR_REPL_PORT_DST),
 		.tcp_state = nfct_get_attr_u8(entry, ATTR_TCP_STATE),
 		.assured = status & IPS_ASSURED,
 		.offloaded = status & (IPS_OFFLOAD | IPS_HW_OFFLOAD),
@@ -281,6 +283,26 @@ int conntrack_get(struct conntrack *ct, const struct flow *flow, struct tracked 
 		return ret;
 	/* The kernel looks among the answers' tuples as well. */
 	if (!flow_equal(&tracked.flow, flow))
+		return -ENOENT;
+	*out = tracked;
+	return 0;
+}
+
+/* Asked as if it were a request: the kernel looks among both, and there is no telling it which. */
+int conntrack_get_reply(struct conntrack *ct, const struct flow *reply, struct tracked *out)
+{
+	struct tracked tracked = {0};
+	int ret = request_flow(ct, IPCTNL_MSG_CT_GET, 0, reply, got, &tracked);
+	const struct flow answers = {.af = tracked.flow.af,
+				     .protocol = tracked.flow.protocol,
+				     .saddr = tracked.server,
+				     .daddr = tracked.local,
+				     .sport = tracked.server_port,
+				     .dport = tracked.local_port};
+
+	if (ret)
+		return ret;
+	if (!flow_equal(&answers, reply))
 		return -ENOENT;
 	*out = tracked;
 	return 0;

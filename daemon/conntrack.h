@@ -6,7 +6,7 @@
 #include "lvs/pkt.h"
 
 /* The kernel's table of connections, asked over netlink: one request at a time, each waited for.
- * Control thread. */
+ * One thread at a time, each of @ct. */
 struct conntrack;
 
 /* What conntrack counted, from the client [0] and from the server [1], those included that passed
@@ -20,9 +20,11 @@ struct tracked {
 	struct flow flow;   /* client -> virtual: as its first packet had it */
 	union addr server;  /* who answers */
 	__be16 server_port; /* from which port */
-	uint8_t tcp_state;  /* TCP_CONNTRACK_*; of TCP only */
-	bool assured;	    /* both ends have spoken: the kernel keeps it when its table is full */
-	bool offloaded;	    /* to a flowtable: conntrack sees none of its packets */
+	union addr local;   /* to whom: the client, or whom the server takes for it */
+	__be16 local_port;
+	uint8_t tcp_state; /* TCP_CONNTRACK_*; of TCP only */
+	bool assured;	   /* both ends have spoken: the kernel keeps it when its table is full */
+	bool offloaded;	   /* to a flowtable: conntrack sees none of its packets */
 	bool client_closed_first; /* the first FIN was the client's; of TCP only */
 	uint32_t mark;		  /* conntrack mark */
 	uint32_t remaining;	  /* s until the kernel forgets it */
@@ -38,6 +40,9 @@ void conntrack_close(struct conntrack *ct);
 /* The entry of @flow (client -> virtual). -ENOENT: there is none; -ETIMEDOUT: no answer within a
  * second; else -errno. */
 int conntrack_get(struct conntrack *ct, const struct flow *flow, struct tracked *out);
+
+/* Likewise the entry whose answers are @reply (server -> whom it takes for its client). */
+int conntrack_get_reply(struct conntrack *ct, const struct flow *reply, struct tracked *out);
 
 /* Makes the kernel forget @flow (client -> virtual). -ENOENT: it knew nothing of it; else as above.
  */

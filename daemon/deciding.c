@@ -17,6 +17,7 @@ struct deciding {
 	struct settings settings;
 	struct locals *locals;
 	struct bypass bypass;
+	struct asked asked;
 	uint32_t seed;
 	uint64_t next_observe; /* ms */
 };
@@ -48,6 +49,7 @@ struct deciding *deciding_new(const struct director_conf *conf)
 		deciding_free(deciding);
 		return NULL;
 	}
+	locals_track(deciding->locals, conf->flow_ports.first, conf->flow_ports.last);
 	deciding_load(deciding, NULL, conf);
 	routes_observe(&deciding->settings);
 	return deciding;
@@ -106,7 +108,7 @@ bool deciding_near(struct deciding *deciding)
 	return atomic_exchange_explicit(&deciding->settings.near, 0, memory_order_relaxed);
 }
 
-const struct locals *deciding_locals(const struct deciding *deciding)
+struct locals *deciding_locals(const struct deciding *deciding)
 {
 	return deciding->locals;
 }
@@ -115,5 +117,6 @@ void deciding_fill(struct deciding *deciding, struct direct *direct)
 {
 	direct->settings = &deciding->settings;
 	direct->bypass = &deciding->bypass;
+	direct->asked = &deciding->asked;
 	direct->seed = deciding->seed;
 }

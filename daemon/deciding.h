@@ -35,7 +35,7 @@ bool deciding_near(struct deciding *deciding);
 /* Looks at this machine's local ports again, once a second; @now: ms. */
 void deciding_observe(struct deciding *deciding, uint64_t now);
 
-const struct locals *deciding_locals(const struct deciding *deciding);
+struct locals *deciding_locals(const struct deciding *deciding);
 
 /* Fills in its part of @direct. */
 void deciding_fill(struct deciding *deciding, struct direct *direct);

@@ -417,19 +417,21 @@ int director_commit(struct director *director, struct error *err)
 
 	if (!director->stale)
 		return 0;
-	system_require(director->system, director->services, deciding_bypass(director->deciding));
-	if (!director->conf.rules_managed) {
-		director->stale = false;
-		return 0;
-	}
 	counting = system_counters();
-	ret = installed_update(director->installed, director->services, director->carrier, err);
+	/* What the kernel carries to FULLNAT servers it forwards, which the plan decides. */
+	ret = director->conf.rules_managed
+		      ? installed_update(director->installed, director->services, director->carrier,
+					 err)
+		      : 0;
 	if (ret)
 		return ret;
+	system_require(director->system, director->services, deciding_bypass(director->deciding));
 	director->stale = false;
-	if (carrier_used(director->carrier) && !flowtable_why(carrier_flowtable(director->carrier)))
+	if (!director->conf.rules_managed || !carrier_used(director->carrier))
+		return 0;
+	if (!flowtable_why(carrier_flowtable(director->carrier)))
 		system_note_counters(director->system, counting);
-	if (director->conf.conntrack_max && carrier_used(director->carrier))
+	if (director->conf.conntrack_max)
 		system_need_conntrack(director->system, director->conf.conntrack_max);
 	return 0;
 }

@@ -38,6 +38,8 @@ struct installed *installed_new(const struct director_conf *conf, const struct r
 		.copies = conf->first_queue,
 		.locals = conf->locals.items,
 		.locals_len = conf->locals.len,
+		.first_port = conf->flow_ports.first,
+		.last_port = conf->flow_ports.last,
 	};
 	return installed;
 }

@@ -109,6 +109,7 @@ static void list_carried(struct listed *listed, const struct rules_service *serv
 			.port = service_keeps_port(conf->spec.flags, &conf->spec.key)
 					? 0
 					: server->port,
+			.sourced = server->method == FORWARD_FULLNAT,
 			.service = &service->key,
 			.weight = (uint32_t)server->weight,
 			.label = label,
@@ -156,6 +157,8 @@ static struct ruleset *conf_ruleset(const struct conf *conf, struct error *err)
 		.copies = director->first_queue,
 		.locals = director->locals.items,
 		.locals_len = director->locals.len,
+		.first_port = director->flow_ports.first,
+		.last_port = director->flow_ports.last,
 	};
 	struct listed listed = {.director = director};
 	struct rules_service *services = calloc(conf->services_len + 1, sizeof(*services));

@@ -9,6 +9,7 @@
 #include "daemon/carrier.h"
 #include "daemon/flowtable.h"
 #include "daemon/owner.h"
+#include "daemon/tracking.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -391,6 +392,7 @@ int observer_start(struct observer *observer, struct director *director, struct 
 	observer->direct.stats = &observer->stats;
 	observer->direct.newcomers = carrier_newcomers(director_carrier(director));
 	observer->offloads = flowtable_offloads(carrier_flowtable(director_carrier(director)));
+	observer->direct.tracker = tracker_new();
 	ret = pthread_create(&observer->thread, NULL, observer_run, observer);
 	if (ret)
 		return error_set(err, -ret, "cannot start the observer: %s", strerror(ret));
@@ -407,6 +409,7 @@ void observer_close(struct observer *observer)
 		pthread_join(observer->thread, NULL);
 	if (observer->nl)
 		mnl_socket_close(observer->nl);
+	tracker_free(observer->direct.tracker);
 	free(observer);
 }
 

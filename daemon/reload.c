@@ -49,6 +49,8 @@ int reload_check(const struct director_conf *from, const struct director_conf *t
 		name_key(keys, sizeof(keys), "local_addresses");
 	if (memcmp(&from->local_ports, &to->local_ports, sizeof(to->local_ports)))
 		name_key(keys, sizeof(keys), "local_ports");
+	if (memcmp(&from->flow_ports, &to->flow_ports, sizeof(to->flow_ports)))
+		name_key(keys, sizeof(keys), "flow_ports");
 	if (strcmp(from->group, to->group))
 		name_key(keys, sizeof(keys), "group");
 	if (!keys[0])

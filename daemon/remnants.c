@@ -63,6 +63,8 @@ static struct remnant remnant_of(const struct remnants *all, const struct tracke
 		.dest = numbers_dest(all->numbers, tracked->mark),
 		.server = tracked->server,
 		.server_port = tracked->server_port,
+		.local = tracked->local,
+		.local_port = tracked->local_port,
 		.state = tracked->flow.protocol == IPPROTO_TCP ? tcp_state(tracked) : 0,
 		.idle = offloaded(all, tracked) ? 0
 						: (uint64_t)conntrack_idle(all->ct, tracked) * 1000,
@@ -90,7 +92,7 @@ static bool known(struct direct *d, const struct remnant *remnant)
 
 	rcu_read_lock();
 	conn = conn_find(d->conns, &remnant->flow, PKT_IN);
-	same = conn && conn->dest == remnant->dest;
+	same = conn && conn->dest == remnant->dest && !conn_lacks_local(conn);
 	rcu_read_unlock();
 	return same;
 }

@@ -175,12 +175,31 @@ static void need_forwarding(struct system *system, uint8_t af, const char *why)
 	need(system, &system->needed, name, "1", why);
 }
 
+/* FULLNAT's packets are only where the kernel carries them. */
+static bool is_forwarded(const struct dest *dest)
+{
+	const struct service *svc = atomic_load_explicit(&dest->svc, memory_order_relaxed);
+
+	switch (atomic_load_explicit(&dest->forward, memory_order_relaxed)->method) {
+	case FORWARD_NAT:
+		return true;
+	case FORWARD_FULLNAT:
+		return svc && svc->carried;
+	case FORWARD_DR:
+	case FORWARD_TUN:
+	case FORWARD_BYPASS:
+	case FORWARD_MAX:
+		break;
+	}
+	return false;
+}
+
 static void look_at(const struct look *look, struct dest *dest)
 {
 	char interface[IF_NAMESIZE];
 	unsigned int prefix;
 
-	if (atomic_load_explicit(&dest->forward, memory_order_relaxed)->method != FORWARD_NAT)
+	if (!is_forwarded(dest))
 		return;
 	need_forwarding(look->system, dest->af,
 			dest->af == AF_INET6 ? "packets are forwarded to IPv6 real servers"

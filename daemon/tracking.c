@@ -9,6 +9,7 @@
 #include "daemon/director.h"
 #include "daemon/flowtable.h"
 #include "daemon/remnants.h"
+#include "lvs/endpoint.h"
 #include "lvs/forward.h"
 #include "lvs/proto.h"
 
@@ -82,7 +83,27 @@ struct newcomers *tracking_newcomers(struct tracking *tracking)
 	return &tracking->newcomers;
 }
 
-void tracking_drop(struct tracking *tracking, const struct conn *conn)
+/* Has conntrack's entry, @tracked, another endpoint than the client's? */
+static bool sourced(const struct tracked *tracked)
+{
+	return tracked->local_port != tracked->flow.sport ||
+	       !addr_equal(&tracked->local, &tracked->flow.saddr);
+}
+
+/* Caller holds the lock. 0, or as conntrack_get(). */
+static int learn(struct tracking *tracking, struct conn *conn)
+{
+	const struct flow flow = conn_request(conn);
+	struct tracked tracked;
+	int ret = conntrack_get(tracking->conntrack, &flow, &tracked);
+
+	if (!ret && sourced(&tracked))
+		(void)endpoint_learn(tracking->direct.conns, conn, &tracked.local,
+				     tracked.local_port);
+	return ret;
+}
+
+void tracking_forget(struct tracking *tracking, const struct conn *conn)
 {
 	const struct flow flow = conn_request(conn);
 
@@ -91,6 +112,43 @@ void tracking_drop(struct tracking *tracking, const struct conn *conn)
 	pthread_mutex_lock(&tracking->lock);
 	(void)flowtable_delete(tracking->flowtable, tracking->conntrack, &flow, director_now());
 	pthread_mutex_unlock(&tracking->lock);
+}
+
+void tracking_drop(struct tracking *tracking, struct conn *conn)
+{
+	if (tracking->conntrack && conn_lacks_local(conn)) {
+		pthread_mutex_lock(&tracking->lock);
+		(void)learn(tracking, conn);
+		pthread_mutex_unlock(&tracking->lock);
+	}
+	tracking_forget(tracking, conn);
+}
+
+static void answer(const struct flow *flow, void *data)
+{
+	struct tracking *tracking = data;
+	struct conns *conns = tracking->direct.conns;
+	struct conn *conn;
+	int ret;
+
+	rcu_read_lock();
+	conn = conn_find(conns, flow, PKT_IN);
+	if (conn && conn_lacks_local(conn)) {
+		pthread_mutex_lock(&tracking->lock);
+		ret = learn(tracking, conn);
+		pthread_mutex_unlock(&tracking->lock);
+		if (ret == -ENOENT)
+			endpoint_give(conns, conn, tracking->direct.now);
+	}
+	rcu_read_unlock();
+}
+
+void tracking_answer(struct tracking *tracking, uint64_t now)
+{
+	if (!tracking->conntrack)
+		return;
+	tracking->direct.now = now;
+	asked_take(tracking->direct.asked, answer, tracking);
 }
 
 uint32_t tracking_keep(struct tracking *tracking, const struct conn *conn)
@@ -156,6 +214,12 @@ void tracking_take_missed(struct tracking *tracking, uint64_t now)
 	tracking->next_dump = end + pause_after(end - now, DUMP_MS);
 }
 
+void tracking_miss(struct tracking *tracking)
+{
+	atomic_store_explicit(&tracking->newcomers.missed, true, memory_order_relaxed);
+	tracking->next_dump = 0;
+}
+
 /* Has this number left the rules? */
 static bool gone(uint32_t mark, void *data)
 {
@@ -193,4 +257,45 @@ void tracking_withdraw(struct tracking *tracking)
 	pthread_mutex_lock(&tracking->lock);
 	remnants_drop(tracking->conntrack, tracking->direct.mark_mask);
 	pthread_mutex_unlock(&tracking->lock);
+}
+
+struct own_tracker {
+	struct tracker tracker;
+	struct conntrack *conntrack;
+};
+
+static int find(struct tracker *tracker, const struct flow *reply, struct flow *request)
+{
+	const struct own_tracker *own = caa_container_of(tracker, struct own_tracker, tracker);
+	struct tracked tracked;
+	int ret = conntrack_get_reply(own->conntrack, reply, &tracked);
+
+	if (!ret)
+		*request = tracked.flow;
+	return ret;
+}
+
+struct tracker *tracker_new(void)
+{
+	struct own_tracker *own = calloc(1, sizeof(*own));
+
+	if (!own)
+		return NULL;
+	own->tracker.find = find;
+	if (conntrack_open(&own->conntrack, &(struct error){""})) {
+		free(own);
+		return NULL;
+	}
+	return &own->tracker;
+}
+
+void tracker_free(struct tracker *tracker)
+{
+	struct own_tracker *own;
+
+	if (!tracker)
+		return;
+	own = caa_container_of(tracker, struct own_tracker, tracker);
+	conntrack_close(own->conntrack);
+	free(own);
 }

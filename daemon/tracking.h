@@ -21,8 +21,18 @@ void tracking_free(struct tracking *tracking);
 /* Opens conntrack; until then nothing is in it. -errno with @err. */
 int tracking_open(struct tracking *tracking, struct error *err);
 
-/* It forgets @conn, which goes on here. Any thread under RCU. */
-void tracking_drop(struct tracking *tracking, const struct conn *conn);
+/* It forgets @conn, which goes on here; its local endpoint is learned before, if it has one. Any
+ * thread under RCU, or that holds @conn otherwise. */
+void tracking_drop(struct tracking *tracking, struct conn *conn);
+
+/* Likewise, of a connection that is over here, too. */
+void tracking_forget(struct tracking *tracking, const struct conn *conn);
+
+/* Gets the local endpoints that workers asked for: asked of the director. Not under RCU. */
+void tracking_answer(struct tracking *tracking, uint64_t now);
+
+/* The daemon has a service's connections from now on: it should know them all, and soon. */
+void tracking_miss(struct tracking *tracking);
 
 /* Of a connection that is due: how many ms it still has, as it saw a packet later than we did; 0:
  * it is over there too. */
@@ -53,5 +63,10 @@ struct newcomers *tracking_newcomers(struct tracking *tracking);
 /* So that what takes @took ms takes no more than a twentieth of the time: how long until the next,
  * at least @ms. */
 uint64_t pause_after(uint64_t took, uint64_t ms);
+
+/* Conntrack for a thread of its own, which alone uses it, with a socket of its own. NULL: it cannot
+ * be asked. */
+struct tracker *tracker_new(void);
+void tracker_free(struct tracker *tracker);
 
 #endif

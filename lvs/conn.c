@@ -7,6 +7,7 @@
  * conns.c's.
  */
 #include "lvs/conns.h"
+#include "lvs/endpoint.h"
 #include "lvs/forward.h"
 #include "lvs/persistence.h"
 #include "lvs/service.h"
@@ -54,14 +55,12 @@ static struct conn *conn_new(struct conns *conns, const struct flow *flow, struc
 			     __be16 dport, uint32_t fwmark, uint32_t flags, uint64_t now)
 {
 	const struct forward *forward = atomic_load_explicit(&dest->forward, memory_order_relaxed);
+	bool local = forward->method == FORWARD_FULLNAT && !(flags & CONN_TEMPLATE);
 	struct conn *conn;
 
-	if (!(flags & CONN_TEMPLATE)) {
+	if (!(flags & CONN_TEMPLATE))
 		flags |= CONN_INACTIVE | (forward->answers ? 0 : CONN_NOOUTPUT);
-		if (forward->method == FORWARD_FULLNAT)
-			flags |= CONN_LOCAL;
-	}
-	conn = conn_alloc(conns, flow->af, flags);
+	conn = conn_alloc(conns, flow->af, local);
 	if (!conn)
 		return NULL;
 	conn->dest = dest;
@@ -112,17 +111,31 @@ static void conn_undo(struct conn *conn, bool template)
 	dest_unbind(conn->dest, template, false);
 }
 
+/* Among the replies, unless it is a template. What the kernel carries, or did, has from there the
+ * local endpoint that FULLNAT takes, and enters when it is known: lvs/endpoint.h. */
+static int conn_enter_out(struct conns *conns, struct conn *conn, uint32_t flags, uint64_t now)
+{
+	if (flags & CONN_TEMPLATE)
+		return 0;
+	if (conn->method != FORWARD_FULLNAT)
+		conns_enter_out(conns, conn);
+	else if (!conn->carried && !(flags & (CONN_RESTORED | CONN_CHOSEN)))
+		return endpoint_take(conns, conn, now);
+	return 0;
+}
+
 /* Into the tables, locked meanwhile, so that nobody can expire it half entered. Replies first: only
  * whoever has a place there may be found by a client. If there is the same connection already,
  * *@out is that one. */
-static int conn_enter(struct conns *conns, struct conn *conn, bool template, uint64_t now,
+static int conn_enter(struct conns *conns, struct conn *conn, uint32_t flags, uint64_t now,
 		      struct conn **out)
 {
+	const bool template = flags & CONN_TEMPLATE;
 	struct conn *found;
 	int err;
 
 	conn_lock(conn);
-	err = template ? 0 : conns_enter_out(conns, conn, now);
+	err = conn_enter_out(conns, conn, flags, now);
 	if (err) {
 		conn_undo(conn, template);
 		slab_release(conn);
@@ -156,7 +169,7 @@ int conn_add_template(struct conns *conns, const struct template_key *key, struc
 	conn->digest = conns_digest(conns, key);
 	(void)dest_bind(dest, true); /* templates always fit */
 	RCU_PUBLISHED(conn);
-	return conn_enter(conns, conn, true, now, out);
+	return conn_enter(conns, conn, CONN_TEMPLATE, now, out);
 }
 
 int conn_add(struct conns *conns, const struct flow *flow, struct dest *dest, __be16 dport,
@@ -169,6 +182,8 @@ int conn_add(struct conns *conns, const struct flow *flow, struct dest *dest, __
 		return -ENOMEM;
 	if (flags & (CONN_RESTORED | CONN_CHOSEN))
 		service_oblige(dest);
+	else if (conn->carried && endpoint_full(conns, conn))
+		err = -EADDRNOTAVAIL;
 	else
 		err = service_bind(dest);
 	if (err) {
@@ -182,7 +197,7 @@ int conn_add(struct conns *conns, const struct flow *flow, struct dest *dest, __
 		*out = conn;
 		return 0;
 	}
-	return conn_enter(conns, conn, false, now, out);
+	return conn_enter(conns, conn, flags, now, out);
 }
 
 void conn_touch(struct conn *conn, uint64_t now)

@@ -23,7 +23,7 @@ struct template_key;
 #define CONN_DEAD      0x10u /* out of the table; no new use */
 #define CONN_ONEPACKET 0x20u /* lives for one packet, in no table */
 #define CONN_UNHASHED  0x40u /* a template that is no longer found, but still controls */
-#define CONN_LOCAL     0x80u /* of FULLNAT: has a local endpoint */
+#define CONN_LOCAL     0x80u /* of FULLNAT: its local endpoint is known, see lvs/endpoint.h */
 /* Not kept, for conn_add(): */
 #define CONN_RESTORED 0x100u /* it is there in the kernel: no limit refuses it */
 #define CONN_CHOSEN   0x200u /* likewise, and the kernel carries it, by a rule's choice */
@@ -117,8 +117,8 @@ static inline union addr conn_virtual(const struct conn *conn)
 	return conn_addr(conn, 1);
 }
 
-/* Whom the server of a FULLNAT connection (CONN_LOCAL) takes for its client: one of a few of our
- * own, which are elsewhere if they are large. */
+/* Whom the server of a FULLNAT connection takes for its client: one of a few of our own, which are
+ * elsewhere if they are large. Only where conn_has_local(). */
 static inline union addr conn_local(const struct conn *conn)
 {
 	const union addr *addr;
@@ -127,6 +127,17 @@ static inline union addr conn_local(const struct conn *conn)
 		return conn_addr(conn, 2);
 	memcpy(&addr, &conn->addrs[8], sizeof(addr));
 	return *addr;
+}
+
+static inline bool conn_has_local(const struct conn *conn)
+{
+	return atomic_load_explicit(&conn->flags, memory_order_acquire) & CONN_LOCAL;
+}
+
+/* Is it of FULLNAT, and its local endpoint conntrack's to know? */
+static inline bool conn_lacks_local(const struct conn *conn)
+{
+	return conn->method == FORWARD_FULLNAT && !conn_has_local(conn);
 }
 
 /* From the client to the virtual service, as its packets come in. */
@@ -179,7 +190,7 @@ struct conn *conn_find_template(const struct conns *conns, const struct template
 
 /* From where FULLNAT connections get their local endpoints, endpoint number @first first; NULL:
  * from nowhere. Borrowed until conns_free(). Before any worker runs. */
-void conns_set_locals(struct conns *conns, const struct locals *locals, uint32_t first);
+void conns_set_locals(struct conns *conns, struct locals *locals, uint32_t first);
 
 /*
  * A new connection to @dest for @flow (client -> virtual), put into the table and counted at the

@@ -14,16 +14,12 @@
 #include "lvs/persistence.h"
 #include "lvs/slab.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <xxhash.h>
 
-/* How long nobody looks for a local endpoint towards a server after all were in use: the look is
- * long, and a flood would make many. */
-#define LOCAL_FULL_MS 100
-#define BUCKETS_MIN   4096u
+#define BUCKETS_MIN 4096u
 
 /* By the room for addresses. */
 enum conn_slab {
@@ -37,7 +33,7 @@ struct conns {
 	struct cds_lfht *in, *out;
 	struct wheel *wheel;
 	struct slab *slabs[CONN_SLABS];
-	const struct locals *locals;
+	struct locals *locals;
 	unsigned char secret[XXH3_SECRET_SIZE_MIN + 64];
 	/* control thread */
 	unsigned long buckets; /* of each hash, once the resizer is done */
@@ -83,9 +79,8 @@ static struct conn_key key_in(const struct conn *conn)
 
 /* A server that answers without us does so from the virtual address, also where we happen to be its
  * router; what it sends from its own is none of the connection's (ip_vs_conn_out_get()). */
-static struct conn_key key_out(const struct conn *conn)
+static struct conn_key key_reply(const struct conn *conn, bool local)
 {
-	bool local = atomic_load_explicit(&conn->flags, memory_order_relaxed) & CONN_LOCAL;
 	bool through = conn_method(conn)->answers;
 
 	return (struct conn_key){.saddr = through ? conn->dest->addr : conn_virtual(conn),
@@ -94,6 +89,11 @@ static struct conn_key key_out(const struct conn *conn)
 				 .dport = local ? conn->lport : conn->cport,
 				 .af = conn->af,
 				 .protocol = conn->protocol};
+}
+
+static struct conn_key key_out(const struct conn *conn)
+{
+	return key_reply(conn, conn_has_local(conn));
 }
 
 static unsigned long key_hash(const struct conns *conns, const struct conn_key *key)
@@ -161,11 +161,11 @@ static int match_template(struct cds_lfht_node *node, const void *arg)
 	       conn->digest.high == id->digest.high;
 }
 
-static enum conn_slab slab_for(uint8_t af, uint32_t flags)
+static enum conn_slab slab_for(uint8_t af, bool local)
 {
 	if (af != AF_INET6)
 		return CONN_SLAB4;
-	return flags & CONN_LOCAL ? CONN_SLAB6_LOCAL : CONN_SLAB6;
+	return local ? CONN_SLAB6_LOCAL : CONN_SLAB6;
 }
 
 static struct cds_lfht *table_new(void)
@@ -231,9 +231,9 @@ void conns_free(struct conns *conns)
 	conns_destroy(conns);
 }
 
-struct conn *conn_alloc(struct conns *conns, uint8_t af, uint32_t flags)
+struct conn *conn_alloc(struct conns *conns, uint8_t af, bool local)
 {
-	enum conn_slab slab = slab_for(af, flags);
+	enum conn_slab slab = slab_for(af, local);
 	struct conn *conn = slab_alloc(conns->slabs[slab]);
 
 	if (conn)
@@ -300,7 +300,7 @@ struct conn *conn_find_template(const struct conns *conns, const struct template
 	return find_in(conns, id_hash(conns, &id), &id, match_template);
 }
 
-void conns_set_locals(struct conns *conns, const struct locals *locals, uint32_t first)
+void conns_set_locals(struct conns *conns, struct locals *locals, uint32_t first)
 {
 	conns->locals = locals;
 	atomic_store_explicit(&conns->local_next, first, memory_order_relaxed);
@@ -314,38 +314,38 @@ static void conn_set_local(struct conn *conn, const union addr *addr)
 		conn->addrs[2] = addr->ip;
 }
 
-static int local_add(struct conns *conns, struct conn *conn, uint64_t now)
+struct locals *conns_locals(const struct conns *conns)
 {
-	uint64_t tries = locals_count(conns->locals, conn->af), n;
+	return conns->locals;
+}
+
+uint64_t conns_local_next(struct conns *conns)
+{
+	return atomic_fetch_add_explicit(&conns->local_next, 1, memory_order_relaxed);
+}
+
+bool conns_enter_local(struct conns *conns, struct conn *conn, const union addr *addr, __be16 port)
+{
 	struct cds_lfht_node *node;
 	struct conn_key key;
 
-	if (now < atomic_load_explicit(&conn->dest->local_full, memory_order_relaxed))
-		return -EADDRNOTAVAIL;
-	while (tries--) {
-		n = atomic_fetch_add_explicit(&conns->local_next, 1, memory_order_relaxed);
-		conn_set_local(conn, locals_get(conns->locals, conn->af, n, &conn->lport));
-		RCU_PUBLISHED(conn);
-		key = key_out(conn);
-		node = cds_lfht_add_unique(conns->out, key_hash(conns, &key), match_out, &key,
-					   &conn->out);
-		if (node == &conn->out)
-			return 0;
-	}
-	atomic_store_explicit(&conn->dest->local_full, now + LOCAL_FULL_MS, memory_order_relaxed);
-	return -EADDRNOTAVAIL;
+	conn_set_local(conn, addr);
+	conn->lport = port;
+	RCU_PUBLISHED(conn);
+	key = key_reply(conn, true);
+	node = cds_lfht_add_unique(conns->out, key_hash(conns, &key), match_out, &key, &conn->out);
+	if (node != &conn->out)
+		return false;
+	atomic_fetch_or_explicit(&conn->flags, CONN_LOCAL, memory_order_release);
+	return true;
 }
 
-int conns_enter_out(struct conns *conns, struct conn *conn, uint64_t now)
+void conns_enter_out(struct conns *conns, struct conn *conn)
 {
-	struct conn_key key;
+	struct conn_key key = key_out(conn);
 
-	if (atomic_load_explicit(&conn->flags, memory_order_relaxed) & CONN_LOCAL)
-		return local_add(conns, conn, now);
-	key = key_out(conn);
 	cds_lfht_add(conns->out, key_hash(conns, &key), &conn->out);
 	find_reply(conns, &key, conn);
-	return 0;
 }
 
 struct conn *conns_enter_in(struct conns *conns, struct conn *conn)
@@ -370,7 +370,8 @@ struct conn *conns_enter_in(struct conns *conns, struct conn *conn)
 
 void conns_leave_out(struct conns *conns, struct conn *conn)
 {
-	cds_lfht_del(conns->out, &conn->out);
+	if (!conn_lacks_local(conn))
+		cds_lfht_del(conns->out, &conn->out);
 }
 
 void conns_leave_in(struct conns *conns, struct conn *conn)

@@ -7,9 +7,10 @@
 /* What conn.c, the life of one connection, and walk.c need of the table in conns.c, beside the
  * public functions in conn.h. */
 
-/* Memory for a connection of @af with these flags, all zero; NULL without memory. To be freed with
- * slab_release(), after a grace period unless nobody ever found it. Any thread. */
-struct conn *conn_alloc(struct conns *conns, uint8_t af, uint32_t flags);
+/* Memory for a connection of @af, with room for a @local endpoint or not, all zero; NULL without
+ * memory. To be freed with slab_release(), after a grace period unless nobody ever found it. Any
+ * thread. */
+struct conn *conn_alloc(struct conns *conns, uint8_t af, bool local);
 
 /* What is kept of the data in a template's key. */
 struct digest conns_digest(const struct conns *conns, const struct template_key *key);
@@ -17,17 +18,25 @@ struct digest conns_digest(const struct conns *conns, const struct template_key 
 /* Sets one of conn_addr()'s. Only before anybody finds the connection. */
 void conn_set_addr(struct conn *conn, unsigned int i, const union addr *addr);
 
-/* Puts @conn among the replies, after giving it a local endpoint if it needs one: the next one that
- * is free, so that one comes again as late as possible; -EADDRNOTAVAIL: none is. Of connections
- * with the same replies the newest gets them. Worker, RCU. */
-int conns_enter_out(struct conns *conns, struct conn *conn, uint64_t now);
+/* Puts @conn among the replies. Of connections with the same replies the newest gets them. Worker,
+ * RCU. */
+void conns_enter_out(struct conns *conns, struct conn *conn);
+
+/* Likewise, of FULLNAT, with this local endpoint; false, and without it, if another connection to
+ * the server has that. @addr is one of conns_locals(), or locals_keep()'s. Caller holds
+ * conn_lock(), RCU. */
+bool conns_enter_local(struct conns *conns, struct conn *conn, const union addr *addr, __be16 port);
+
+/* Where the endpoints are from; and a running number, each once. */
+struct locals *conns_locals(const struct conns *conns);
+uint64_t conns_local_next(struct conns *conns);
 
 /* Puts @conn among the requests, counts and shows it. If there is the same one already, returns
  * that and changes nothing. Worker, RCU. */
 struct conn *conns_enter_in(struct conns *conns, struct conn *conn);
 
-/* Their reverse: no longer among the replies, no longer found by requests, neither counted nor
- * shown. Each only once. Any thread, RCU. */
+/* Their reverse: no longer among the replies, if it was, no longer found by requests, neither
+ * counted nor shown. Each only once. Any thread, RCU. */
 void conns_leave_out(struct conns *conns, struct conn *conn);
 void conns_leave_in(struct conns *conns, struct conn *conn);
 void conns_leave(struct conns *conns, struct conn *conn);

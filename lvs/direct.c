@@ -8,6 +8,7 @@
  */
 #include "lvs/direct.h"
 #include "lvs/defence.h"
+#include "lvs/endpoint.h"
 #include "lvs/forward.h"
 #include "lvs/reset.h"
 #include "lvs/restore.h"
@@ -78,10 +79,21 @@ static struct verdict conn_carry(struct direct *d, struct conn *conn, const stru
 				.mark = (pkt->mark & ~d->mark_mask) | mark};
 }
 
+/* By which the kernel is to carry @pkt, and what comes after it; 0: not. Of FULLNAT conntrack gives
+ * the local endpoint: a second time it would be another one, so whoever had one keeps that. */
+static uint32_t carrying_mark(const struct direct *d, const struct conn *conn,
+			      const struct pkt *pkt)
+{
+	if (pkt->dir != PKT_IN || pkt->mark & mark_unseen(d->mark_mask))
+		return 0;
+	if (!conn_method(conn)->tracked || conn_has_local(conn))
+		return 0;
+	return conn_carried(conn);
+}
+
 static struct verdict conn_forward(struct direct *d, struct conn *conn, struct pkt *pkt)
 {
-	bool seen = pkt->dir == PKT_IN && !(pkt->mark & mark_unseen(d->mark_mask));
-	uint32_t mark = seen && conn_method(conn)->tracked ? conn_carried(conn) : 0;
+	uint32_t mark = carrying_mark(d, conn, pkt);
 	struct verdict verdict;
 
 	if (mark)
@@ -341,6 +353,7 @@ void direct_observe(struct direct *d, struct pkt *pkt)
 	if (!conn) {
 		pkt->dir = PKT_OUT;
 		conn = conn_find(d->conns, &pkt->flow, PKT_OUT);
+		conn = endpoint_observe(d->conns, d->tracker, pkt, conn);
 	}
 	if (!conn || !conn->carried || conn_killed(conn) || conn_orphaned(conn, pkt))
 		return;

@@ -2,6 +2,7 @@
 #ifndef LVS_DIRECT_H
 #define LVS_DIRECT_H
 
+#include "lvs/asked.h"
 #include "lvs/conn.h"
 #include "lvs/newcomers.h"
 #include "lvs/proto.h"
@@ -22,6 +23,8 @@ struct direct {
 	struct outbox *outbox;	     /* its own; empty when a batch begins */
 	struct stats *stats;	     /* its own */
 	struct newcomers *newcomers; /* NULL: whom the rules chose is of no interest */
+	struct tracker *tracker;     /* the observer's own, see lvs/endpoint.h; NULL: none */
+	struct asked *asked;	     /* where it notes what it wants to know; NULL: nobody looks */
 	uint32_t mark_mask; /* the bits of the packet mark that nfvs owns: see lvs/verdict.h */
 	uint32_t seed;	    /* of the source ports of tunnels */
 	uint64_t now;	    /* ms, monotonic; set once a batch */

@@ -6,7 +6,10 @@
  */
 #include "lvs/locals.h"
 
+#include <pthread.h>
 #include <stdlib.h>
+
+#define EARLIER_MAX 64u
 
 struct row {
 	union addr *addrs;
@@ -16,6 +19,10 @@ struct row {
 struct locals {
 	struct row v4, v6;
 	uint16_t first, last;
+	uint32_t tracked; /* ports of each that are conntrack's */
+	pthread_mutex_t lock;
+	union addr earlier[EARLIER_MAX]; /* of either family; what is there stays */
+	size_t earlier_len;		 /* under lock */
 };
 
 static struct row *row_of(const struct locals *locals, uint8_t af)
@@ -30,6 +37,7 @@ struct locals *locals_new(const struct locals_addr *addrs, size_t len, uint16_t 
 
 	if (!locals)
 		return NULL;
+	pthread_mutex_init(&locals->lock, NULL);
 	locals->first = first;
 	locals->last = last;
 	locals->v4.addrs = calloc(len + 1, sizeof(union addr));
@@ -50,6 +58,7 @@ void locals_free(struct locals *locals)
 {
 	if (!locals)
 		return;
+	pthread_mutex_destroy(&locals->lock);
 	free(locals->v4.addrs);
 	free(locals->v6.addrs);
 	free(locals);
@@ -60,6 +69,50 @@ uint64_t locals_count(const struct locals *locals, uint8_t af)
 	if (!locals)
 		return 0;
 	return (uint64_t)row_of(locals, af)->len * (uint64_t)(locals->last - locals->first + 1);
+}
+
+void locals_track(struct locals *locals, uint16_t first, uint16_t last)
+{
+	locals->tracked = (uint32_t)(last - first + 1);
+}
+
+uint64_t locals_tracked(const struct locals *locals, uint8_t af)
+{
+	if (!locals || !locals->tracked)
+		return UINT64_MAX;
+	return (uint64_t)row_of(locals, af)->len * locals->tracked;
+}
+
+static const union addr *find(const union addr *addrs, size_t len, const union addr *addr)
+{
+	for (size_t i = 0; i < len; i++)
+		if (addr_equal(&addrs[i], addr))
+			return &addrs[i];
+	return NULL;
+}
+
+bool locals_has(const struct locals *locals, uint8_t af, const union addr *addr)
+{
+	return locals && find(row_of(locals, af)->addrs, row_of(locals, af)->len, addr);
+}
+
+const union addr *locals_keep(struct locals *locals, uint8_t af, const union addr *addr)
+{
+	const union addr *kept;
+
+	if (!locals)
+		return NULL;
+	kept = find(row_of(locals, af)->addrs, row_of(locals, af)->len, addr);
+	if (kept)
+		return kept;
+	pthread_mutex_lock(&locals->lock);
+	kept = find(locals->earlier, locals->earlier_len, addr);
+	if (!kept && locals->earlier_len < EARLIER_MAX) {
+		locals->earlier[locals->earlier_len] = *addr;
+		kept = &locals->earlier[locals->earlier_len++];
+	}
+	pthread_mutex_unlock(&locals->lock);
+	return kept;
 }
 
 /* Neighbours in the row are of different addresses: what follows each other goes to all of them. */

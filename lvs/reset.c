@@ -138,7 +138,7 @@ bool conn_kill(struct conns *conns, struct conn *conn, uint64_t now)
 /* How a packet of @conn runs before it is rewritten. */
 static struct flow conn_flow(const struct conn *conn, enum pkt_dir dir)
 {
-	bool local = atomic_load_explicit(&conn->flags, memory_order_relaxed) & CONN_LOCAL;
+	bool local = conn_has_local(conn);
 	bool through = conn_method(conn)->answers;
 	struct flow flow = conn_request(conn);
 

@@ -7,6 +7,7 @@
  * mark.
  */
 #include "lvs/restore.h"
+#include "lvs/endpoint.h"
 #include "lvs/reset.h"
 #include "lvs/reuse.h"
 #include "lvs/schedule.h"
@@ -70,6 +71,15 @@ static void account_chosen(struct direct *d, struct service *svc, struct dest *d
 					  memory_order_relaxed);
 }
 
+/* FULLNAT's endpoint. One that began when the server had another method has the client's own. */
+static void learn(struct direct *d, struct conn *conn, const struct remnant *remnant)
+{
+	if (conn->dport == remnant->server_port &&
+	    addr_equal(&conn->dest->addr, &remnant->server) &&
+	    !addr_equal(&remnant->local, &remnant->flow.saddr))
+		(void)endpoint_learn(d->conns, conn, &remnant->local, remnant->local_port);
+}
+
 enum restored conn_restore(struct direct *d, const struct remnant *remnant)
 {
 	struct service *svc = service_of(d, remnant);
@@ -85,11 +95,14 @@ enum restored conn_restore(struct direct *d, const struct remnant *remnant)
 		conn_supersede(d->conns, conn);
 		conn = NULL;
 	}
-	if (conn)
+	if (conn) {
+		learn(d, conn, remnant);
 		return RESTORED_KNOWN;
+	}
 	if (conn_add(d->conns, &remnant->flow, dest, remnant->server_port, svc->key.fwmark,
 		     CONN_RESTORED, template_of(d, svc, dest, &remnant->flow), d->now, &conn))
 		return RESTORED_NOT;
+	learn(d, conn, remnant);
 	conn_resume(d, conn, remnant->state, remnant->idle);
 	if (remnant->began)
 		account_chosen(d, svc, dest);
@@ -113,11 +126,12 @@ static struct dest *numbered(struct service *svc, uint32_t number)
 }
 
 /* Does @conn already stand for what @pkt begins at @dest? If its packet was sent again, it does;
- * not if both ends had ended it, or the packet had waited here until the kernel sent the next. */
+ * not if both ends had ended it, or the packet had waited here until the kernel sent the next, or a
+ * local endpoint is known, for the kernel gives another. */
 static bool stands(const struct direct *d, const struct conn *conn, const struct dest *dest,
 		   const struct pkt *pkt)
 {
-	return conn->dest == dest && conn->carried && !conn_killed(conn) &&
+	return conn->dest == dest && conn->carried && !conn_has_local(conn) && !conn_killed(conn) &&
 	       !conn_outdated(d, conn, pkt);
 }
 

@@ -11,6 +11,8 @@ struct remnant {
 	struct dest *dest; /* whose number it has, or NULL */
 	union addr server; /* where its packets go */
 	__be16 server_port;
+	union addr local; /* from where, as the server sees it */
+	__be16 local_port;
 	uint8_t state; /* of its protocol */
 	uint64_t idle; /* ms since its last packet */
 	bool began;    /* while this daemon was there: it counts as one that was scheduled */

@@ -22,6 +22,7 @@ const char *reason_name(enum reason reason)
 		[REASON_NO_SERVICE] = "no_service",
 		[REASON_NO_CONN] = "no_conn",
 		[REASON_NO_LOCAL] = "no_local_port",
+		[REASON_LOCAL_UNKNOWN] = "local_port_unknown",
 		[REASON_CONNTRACK_FULL] = "conntrack_full",
 		[REASON_NO_ROUTE] = "no_route",
 		[REASON_TTL] = "ttl",

@@ -23,6 +23,7 @@ enum reason {
 	REASON_NO_MEMORY,    /* no room for a connection */
 	REASON_NO_KEY,	     /* its service's persistence engine finds no client in it */
 	REASON_NO_LOCAL, /* no local address and port is left for a FULLNAT connection: refused */
+	REASON_LOCAL_UNKNOWN,  /* conntrack is asked which it has given; the sender tries again */
 	REASON_CONNTRACK_FULL, /* nor room in conntrack, which was to carry it: refused */
 	REASON_NO_ROUTE,       /* this machine has no way to the real server */
 	REASON_TTL,	       /* its time to live ended here: the sender is told */

@@ -166,6 +166,7 @@ static uint32_t field_load(struct builder *b, enum field field, uint32_t reg)
 	case FIELD_SLOT:
 		ct_load(b, NFT_CT_MARK, reg);
 		break;
+	case FIELD_TURN:  /* made by its rule: ctexprs.c */
 	case FIELD_CHAIN: /* no key has it */
 		return 0;
 	case FIELD_ICMP_TYPE:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Statements about connections that the kernel carries: conntrack's direction, status and mark,
- * copies to the daemon, slots, and destination NAT, as exprs.c has the others. A packet that
+ * copies to the daemon, slots, and NAT, as exprs.c has the others. A packet that
  * conntrack does not see ends any rule that asks about it. Control thread.
  */
 #include "rules/ctexprs.h"
@@ -110,7 +110,7 @@ static void save(struct builder *b)
 	builder_ct_store(b);
 }
 
-static void turns(struct builder *b, uint32_t modulus)
+static void running(struct builder *b, uint32_t modulus)
 {
 	struct nftnl_expr *e = builder_expr(b, "numgen");
 
@@ -119,6 +119,11 @@ static void turns(struct builder *b, uint32_t modulus)
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NG_DREG, REG_KEY);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NG_TYPE, NFT_NG_INCREMENTAL);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NG_MODULUS, modulus);
+}
+
+static void turns(struct builder *b, uint32_t modulus)
+{
+	running(b, modulus);
 	builder_ct_store(b);
 }
 
@@ -181,6 +186,40 @@ static void dnat(struct builder *b, const struct stmt *stmt)
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_ADDR_MIN, REG_KEY);
 	if (set_layouts[stmt->set].value[1])
 		nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_PROTO_MIN, REG_KEY + (ip6 ? 4 : 1));
+}
+
+static void port_load(struct builder *b, uint16_t port, uint32_t reg)
+{
+	struct nftnl_expr *e = builder_expr(b, "immediate");
+	const __be16 value = htons(port);
+
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, reg);
+	nftnl_expr_set(e, NFTNL_EXPR_IMM_DATA, &value, sizeof(value));
+}
+
+/* Both ends of the range of ports lie behind the address. */
+static void snat(struct builder *b, const struct stmt *stmt)
+{
+	bool ip6 = b->family == FAMILY_IP6;
+	const uint32_t first = REG_KEY + (ip6 ? 4 : 1), last = first + 1;
+	struct nftnl_expr *e;
+
+	running(b, ruleset_sources(b->ruleset, b->family));
+	e = builder_lookup(b, set_layouts[stmt->set].name, REG_KEY);
+	if (e)
+		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, REG_KEY);
+	port_load(b, b->ruleset->first_port, first);
+	port_load(b, b->ruleset->last_port, last);
+	e = builder_expr(b, "nat");
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_TYPE, NFT_NAT_SNAT);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_FAMILY, ip6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_ADDR_MIN, REG_KEY);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_PROTO_MIN, first);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_PROTO_MAX, last);
 }
 
 void ctexprs_fill(struct builder *b, const struct stmt *stmt)
@@ -275,6 +314,9 @@ void ctexprs_fill(struct builder *b, const struct stmt *stmt)
 		break;
 	case TRACKED_DNAT:
 		dnat(b, stmt);
+		break;
+	case TRACKED_SNAT:
+		snat(b, stmt);
 		break;
 	case TRACKED_OFFLOADED:
 		any_bit(b, NFT_CT_STATUS, IPS_OFFLOAD);

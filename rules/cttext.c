@@ -92,6 +92,11 @@ void cttext_print(FILE *out, const struct stmt *stmt, const struct ruleset *rule
 		text_key(out, stmt, ruleset, w);
 		fprintf(out, " map @%s", set_layouts[stmt->set].name);
 		break;
+	case TRACKED_SNAT:
+		fprintf(out, "snat to numgen inc mod %u map @%s : %u-%u",
+			ruleset_sources(ruleset, w->family), set_layouts[stmt->set].name,
+			ruleset->first_port, ruleset->last_port);
+		break;
 	case TRACKED_BY_TURNS:
 		text_key(out, stmt, ruleset, w);
 		fprintf(out, " vmap @%s", set_layouts[stmt->set].name);

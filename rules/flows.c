@@ -2,8 +2,9 @@
 /*
  * The elements by which the kernel carries connections. Each living server is in four places: its
  * number in the two sets that count, its address in the map that translates, and its slots of the
- * fallback, or its turns where the rules schedule. For the slots the servers are sorted by service,
- * so that thousands of either cost no more than the sorting. Any thread.
+ * fallback, or its turns where the rules schedule; one of FULLNAT is in one more. For the slots the
+ * servers are sorted by service, so that thousands of either cost no more than the sorting. Any
+ * thread.
  */
 #include "rules/flows.h"
 #include "rules/fallback.h"
@@ -57,10 +58,13 @@ static int add_flow(struct ruleset *ruleset, const struct rules_carried *carried
 				   .addr = carried->addr,
 				   .first = ntohs(carried->port),
 				   .last = ntohs(carried->port)};
+	const struct element number = {.number = carried->mark};
 	int err = elements_add(&sets[SET_FLOWS_IN], &flow);
 
 	if (!err)
 		err = elements_add(&sets[SET_FLOWS_OUT], &flow);
+	if (!err && carried->sourced)
+		err = elements_add(&sets[SET_SOURCED], &number);
 	return err ? err : elements_add(&sets[carried->port ? SET_TO_PORT : SET_TO_ADDR], &to);
 }
 

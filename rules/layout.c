@@ -128,6 +128,20 @@ const struct chain_layout chain_layouts[CHAINS] = {
 				 .type = "nat",
 				 .hooknum = NF_INET_LOCAL_OUT,
 				 .priority = -100},
+	[CHAIN_SOURCE] = {.name = "source",
+			  .comment = "Once for each connection to a FULLNAT server, which answers "
+				     "to an address of this machine.\n"
+				     "Before others (100), whose masquerading would take another.",
+			  .hook = "postrouting",
+			  .type = "nat",
+			  .hooknum = NF_INET_POST_ROUTING,
+			  .priority = 90},
+	[CHAIN_SOURCE_HERE] = {.name = "source_here",
+			       .comment = "Likewise, if the server is this machine itself.",
+			       .hook = "input",
+			       .type = "nat",
+			       .hooknum = NF_INET_LOCAL_IN,
+			       .priority = 90},
 	[CHAIN_OFFLOADED] = {.name = "offloaded", .comment = "What the flowtable leaves to us."},
 	[CHAIN_RETURNED] = {.name = "returned",
 			    .comment =
@@ -180,6 +194,11 @@ const struct chain_layout chain_layouts[CHAINS] = {
 	{                                                                                \
 		.kind = STMT_TRACKED, .tracked = TRACKED_DNAT, .fields = {FIELD_NUMBER}, \
 		.set = (id)                                                              \
+	}
+#define SNAT                                                                           \
+	{                                                                              \
+		.kind = STMT_TRACKED, .tracked = TRACKED_SNAT, .fields = {FIELD_TURN}, \
+		.set = SET_SOURCES                                                     \
 	}
 #define GOTO(id)                                 \
 	{                                        \
@@ -462,6 +481,10 @@ const struct rule_layout rule_layouts[] = {
 	{CHAIN_TRANSLATE_OWN, NULL, {UDP, DNAT(SET_TO_PORT)}},
 	{CHAIN_TRANSLATE_OWN, NULL, {DNAT(SET_TO_ADDR)}},
 
+	{CHAIN_SOURCE, NULL, {TCP, FLOW(SET_SOURCED), SNAT}},
+	{CHAIN_SOURCE, NULL, {UDP, FLOW(SET_SOURCED), SNAT}},
+	{CHAIN_SOURCE_HERE, NULL, {TCP, FLOW(SET_SOURCED), SNAT}},
+	{CHAIN_SOURCE_HERE, NULL, {UDP, FLOW(SET_SOURCED), SNAT}},
 	{CHAIN_OFFLOADED, NULL, {TRACKED(EDGE), TRACKED(COPY)}},
 
 	{CHAIN_RETURNED, NULL, {TRACKED(TOLD), TRACKED(COPY), RETURN}},

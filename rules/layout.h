@@ -31,6 +31,7 @@ enum field {
 	FIELD_MARK,
 	FIELD_NUMBER, /* of a server: its bits of the conntrack mark */
 	FIELD_SLOT,   /* the whole conntrack mark, in which the rules' own schedule has its slot */
+	FIELD_TURN,   /* a running number */
 	FIELD_CHAIN,  /* a value: on in the chain that counts an element's turns */
 	FIELD_ICMP_TYPE
 };
@@ -67,6 +68,8 @@ enum set_id {
 	SET_TO_PORT,
 	SET_TO_ADDR,
 	SET_STRICT,
+	SET_SOURCED,
+	SET_SOURCES,
 	SET_STICKY,
 	SET_STICKY_MARKS,
 	SET_FALLBACK,
@@ -113,6 +116,8 @@ enum chain_id {
 	CHAIN_NUMBER,
 	CHAIN_TRANSLATE,
 	CHAIN_TRANSLATE_OWN,
+	CHAIN_SOURCE,
+	CHAIN_SOURCE_HERE,
 	/* From here on: for the flowtable, absent without it. */
 	CHAIN_OFFLOADED,
 	CHAIN_RETURNED,
@@ -181,6 +186,7 @@ enum tracked {
 	TRACKED_BIT,	    /* what the conntrack mark has of a number, the packet mark gets */
 	TRACKED_FORGET,	    /* the conntrack mark becomes 0 */
 	TRACKED_DNAT,	    /* to what the map has for the fields, if it has them */
+	TRACKED_SNAT,	    /* from one of the map's addresses, in turn */
 	/* From here on: for the flowtable, absent without it. */
 	TRACKED_OFFLOADED, /* goes on if the connection is in it */
 	TRACKED_ANSWERED,  /* goes on if there were packets both ways */
@@ -227,7 +233,7 @@ struct element {
 	uint32_t mark, number; /* in the bits of the mask */
 	uint16_t first, last;  /* ports, host order */
 	uint8_t byte;	       /* protocol or ICMP type */
-	uint16_t slot;	       /* where the value is a chain: how many turns it counts */
+	uint16_t slot;	       /* or turn; where the value is a chain: how many turns it counts */
 	const char *label;     /* or NULL; not compared; the ruleset owns it */
 };
 
@@ -241,6 +247,7 @@ struct ruleset {
 	enum queue_method method;
 	uint16_t first_queue, queues, copies;
 	uint32_t mark_mask, seed;
+	uint16_t first_port, last_port; /* of what conntrack translates to one of our addresses */
 	bool tproxy, dup, carries, flowtable;
 	char *labels; /* of all elements, one behind the other */
 	struct elements sets[FAMILIES][SETS];
@@ -253,6 +260,9 @@ bool ruleset_has_chain(const struct ruleset *ruleset, enum chain_id id);
 
 /* Is this rule for what the kernel carries? */
 bool rule_carries(const struct rule_layout *rule);
+
+/* How many addresses take turns as sources, at least 1. */
+uint32_t ruleset_sources(const struct ruleset *ruleset, enum family family);
 
 /* The mark that has only this bit of a server's number, from 0 on; 0: numbers have no such. */
 uint32_t number_bit(uint32_t mask, uint8_t bit);

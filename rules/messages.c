@@ -89,6 +89,7 @@ static uint32_t field_type(enum field field, enum family family, uint8_t *len)
 	case FIELD_MARK:
 	case FIELD_NUMBER:
 	case FIELD_SLOT:
+	case FIELD_TURN:
 		*len = 4;
 		return TYPE_MARK;
 	case FIELD_ICMP_TYPE:
@@ -103,7 +104,8 @@ static uint32_t field_type(enum field field, enum family family, uint8_t *len)
 
 static bool is_mark(enum field field)
 {
-	return field == FIELD_MARK || field == FIELD_NUMBER || field == FIELD_SLOT;
+	return field == FIELD_MARK || field == FIELD_NUMBER || field == FIELD_SLOT ||
+	       field == FIELD_TURN;
 }
 
 /* nft's note to itself about the byte order of keys and values, without which "nft list" would
@@ -287,6 +289,7 @@ static size_t field_bytes(uint8_t *at, enum field field, const struct element *e
 		memcpy(at, &element->number, len);
 		break;
 	case FIELD_SLOT:
+	case FIELD_TURN:
 		memcpy(at, &(uint32_t){element->slot}, len);
 		break;
 	case FIELD_CHAIN:

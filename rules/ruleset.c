@@ -284,6 +284,19 @@ static void drop_claimed(struct ruleset *ruleset, enum family family, enum set_i
 	services->len = kept;
 }
 
+/* An address that FULLNAT sends from, which has its turn among those of its family. */
+static int add_local(struct ruleset *ruleset, const struct locals_addr *local)
+{
+	struct elements *sets = ruleset->sets[family_of(local->af)];
+	struct element element = {.addr = local->addr};
+	int err = elements_add(&sets[SET_LOCALS], &element);
+
+	if (err || !ruleset->carries)
+		return err;
+	element.slot = (uint16_t)sets[SET_SOURCES].len;
+	return elements_add(&sets[SET_SOURCES], &element);
+}
+
 static int ruleset_fill(struct ruleset *ruleset, const struct rules_input *input)
 {
 	int err = add_constants(ruleset);
@@ -294,8 +307,7 @@ static int ruleset_fill(struct ruleset *ruleset, const struct rules_input *input
 	for (size_t i = 0; !err && i < input->servers_len; i++)
 		err = add_server(ruleset, &input->servers[i]);
 	for (size_t i = 0; !err && i < input->locals_len; i++)
-		err = elements_add(&ruleset->sets[family_of(input->locals[i].af)][SET_LOCALS],
-				   &(struct element){.addr = input->locals[i].addr});
+		err = add_local(ruleset, &input->locals[i]);
 	return err ? err : flows_fill(ruleset, input);
 }
 
@@ -347,6 +359,13 @@ bool ruleset_has_chain(const struct ruleset *ruleset, enum chain_id id)
 {
 	return (ruleset->carries || id < CHAIN_CARRIED) &&
 	       (ruleset->flowtable || id < CHAIN_OFFLOADED);
+}
+
+uint32_t ruleset_sources(const struct ruleset *ruleset, enum family family)
+{
+	size_t len = ruleset->sets[family][SET_SOURCES].len;
+
+	return len ? (uint32_t)len : 1;
 }
 
 uint32_t number_bit(uint32_t mask, uint8_t bit)
@@ -421,6 +440,8 @@ struct ruleset *ruleset_build(const struct rules_input *input, struct error *err
 	ruleset->carries = input->carries;
 	ruleset->flowtable = input->carries && input->flowtable;
 	ruleset->copies = input->copies;
+	ruleset->first_port = input->first_port;
+	ruleset->last_port = input->last_port;
 	if (ruleset_fill(ruleset, input))
 		goto no_memory;
 	for (enum family f = 0; f < FAMILIES; f++) {

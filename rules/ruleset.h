@@ -44,7 +44,8 @@ struct rules_carried {
 	uint32_t mark; /* its number, in the bits of mark_mask: mark_carried() */
 	uint8_t af;
 	union addr addr;
-	__be16 port; /* 0: the packet keeps its own */
+	__be16 port;  /* 0: the packet keeps its own */
+	bool sourced; /* its packets get a source of ours as well: FULLNAT */
 	const struct service_key *service;
 	uint32_t weight; /* when no daemon decides; 0: gets nothing then */
 	bool in_turns;	 /* its service's turns say whom the rules choose; weight does not count */
@@ -82,6 +83,7 @@ struct rules_input {
 	size_t turns_len;
 	const struct locals_addr *locals; /* addresses that FULLNAT sends from */
 	size_t locals_len;
+	uint16_t first_port, last_port; /* of these, where the kernel carries the connections */
 };
 
 struct ruleset;

@@ -38,6 +38,8 @@ static const char *field_expr(enum field field, const struct family_words *w)
 		return "ct mark";
 	case FIELD_ICMP_TYPE:
 		return w->icmp;
+	case FIELD_TURN: /* and what it is of: print_tracked() */
+		return "numgen inc";
 	case FIELD_CHAIN: /* no key has it */
 		break;
 	}
@@ -63,6 +65,8 @@ static const char *field_type(enum field field, const struct family_words *w)
 		return "mark";
 	case FIELD_ICMP_TYPE:
 		return w->icmp_type;
+	case FIELD_TURN: /* print_types() */
+		break;
 	case FIELD_CHAIN:
 		return "verdict";
 	}
@@ -108,6 +112,9 @@ static void print_value(FILE *out, enum field field, const struct element *eleme
 	case FIELD_SLOT:
 		fprintf(out, "0x%x", element->slot);
 		break;
+	case FIELD_TURN:
+		fprintf(out, "%u", element->slot);
+		break;
 	case FIELD_ICMP_TYPE:
 		fprintf(out, "%u", element->byte);
 		break;
@@ -150,6 +157,18 @@ static const char *set_word(const struct set_layout *set)
 	return set->value[0] ? "map" : "set";
 }
 
+/* A number that a rule makes has no type, only an expression to be like. */
+static void print_types(FILE *out, const struct set_layout *set, const struct family_words *w)
+{
+	const bool like = set->key[0] == FIELD_TURN;
+
+	fputs(like ? "typeof numgen inc mod 65536" : "type ", out);
+	print_fields(out, set->key, w, field_type);
+	fputs(set->value[0] ? " : " : "", out);
+	print_fields(out, set->value, w, like ? field_expr : field_type);
+	fputc('\n', out);
+}
+
 /* A set's declaration; with its elements if they are given. */
 static void print_set(FILE *out, enum set_id id, const struct elements *elements,
 		      const struct family_words *w)
@@ -158,11 +177,8 @@ static void print_set(FILE *out, enum set_id id, const struct elements *elements
 
 	if (elements)
 		fprintf(out, "\n\t# %s\n", set->comment);
-	fprintf(out, "\t%s %s {\n\t\ttype ", set_word(set), set->name);
-	print_fields(out, set->key, w, field_type);
-	fputs(set->value[0] ? " : " : "", out);
-	print_fields(out, set->value, w, field_type);
-	fputc('\n', out);
+	fprintf(out, "\t%s %s {\n\t\t", set_word(set), set->name);
+	print_types(out, set, w);
 	if (set->interval)
 		fputs("\t\tflags interval\n", out);
 	if (set->counted)

@@ -43,10 +43,10 @@ service() {
 	adm -A "$kind" "$address" -s "$scheduler" $service_options
 	[[ $address != \[* ]] || net='[fd00:2::1' close=']'
 	for weight; do
-		adm -a "$kind" "$address" -r "$net$((++i))$close:$port" -m -w "$weight"
+		adm -a "$kind" "$address" -r "$net$((++i))$close:$port" "$service_method" -w "$weight"
 	done
 }
-service_options=
+service_options= service_method=-m
 
 # Opens that many connections and keeps them: hold NAME COUNT HOST PORT; prints the tally.
 hold() {

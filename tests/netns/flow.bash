@@ -6,6 +6,10 @@
 # true soon, because copies of packets are late, is awaited. To be loaded after common and topology.
 
 setup_file() {
+	flow_file
+}
+
+flow_file() {
 	local ns
 
 	lab_file
@@ -40,8 +44,9 @@ teardown() {
 
 # A director with these services in its file: director [SERVICES]
 director() {
-	director_up "$(conf flow.conf <<<"director = { workers = 2; datapath = \"auto\"; }; ${1:+services = ( $1 );}")"
+	director_up "$(conf flow.conf <<<"director = { workers = 2; datapath = \"auto\"; $director_keys }; ${1:+services = ( $1 );}")"
 }
+director_keys=
 
 # A service of the file: fixed "KEYS" PORT-OF-SERVERS WEIGHT...
 fixed() {

@@ -22,7 +22,7 @@ load flow
 	has "$said" '^datapath +flow \(the kernel carries\): 2 services; packet \(nfvsd carries\): 4$'
 	for reason in "tcp $VIP:81, because the configuration says so" \
 		"udp $VIP:53, because it is a one-packet service" "tcp $VIP:21, because FTP" \
-		"tcp $VIP:82, because not all servers have the method nat, or all dr"; do
+		"tcp $VIP:82, because not all servers have the methods nat and fullnat, or all dr"; do
 		has "$said" "^ +packet: ${reason//./\\.}\$"
 	done
 	is "$(status_of '.datapath | "\(.flow) \(.packet | length)"')" "2 4"

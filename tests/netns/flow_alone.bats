@@ -233,7 +233,7 @@ send([IP(src='10.1.0.3', dst='$VIP') / TCP(sport=port, dport=81, flags='S')
 	talk a $VIP 7000
 	carried a
 	adm -a -t $VIP:7000 -r 10.2.0.13:7000 -g -w 0
-	is "$(status_of '.datapath.packet[0].because')" "not all servers have the method nat, or all dr"
+	is "$(status_of '.datapath.packet[0].because')" "not all servers have the methods nat and fullnat, or all dr"
 	before=$(queued)
 	heard a "to the daemon"
 	talk b $VIP 7000

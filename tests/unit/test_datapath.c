@@ -27,7 +27,7 @@ Test(datapath, obstacles_in_their_order)
 	cr_assert_str_eq(datapath_obstacle(&which), "the configuration says so");
 	which.wanted = DATAPATH_AUTO;
 	cr_assert_str_eq(datapath_obstacle(&which),
-			 "not all servers have the method nat, or all dr");
+			 "not all servers have the methods nat and fullnat, or all dr");
 	which.methods = NAT;
 	cr_assert_str_eq(datapath_obstacle(&which), "it is a one-packet service");
 	spec.flags = SERVICE_PERSISTENT;
@@ -176,14 +176,14 @@ Test(datapath, of_files)
 	} rows[] = {
 		{FLOW WITH("tcp", "80", SERVERS(NAT_ONE)), ""},
 		{FLOW WITH("tcp", "80", SERVERS(NAT_ONE ", " DR_ONE)),
-		 "t:1: datapath of the director: not flow, because not all servers have the method "
-		 "nat, or all dr"},
+		 "t:1: datapath of the director: not flow, because not all servers have the "
+		 "methods nat and fullnat, or all dr"},
 		{WITH("tcp", "80", OWN("flow") SERVERS(NAT_ONE ", " DR_ONE)),
-		 IS_NOT("not all servers have the method nat, or all dr")},
+		 IS_NOT("not all servers have the methods nat and fullnat, or all dr")},
 		{WITH("tcp", "80",
 		      OWN("flow") SERVERS("{ address = \"10.2.0.1\"; method = "
 					  "\"tun\"; }")),
-		 IS_NOT("not all servers have the method nat, or all dr")},
+		 IS_NOT("not all servers have the methods nat and fullnat, or all dr")},
 		{WITH("tcp", "80", OWN("flow") "method = \"dr\"; " SERVERS(NAT_ONE)), ""},
 		{WITH("udp", "53", OWN("flow") "one_packet = true; "),
 		 IS_NOT("it is a one-packet service")},
