@@ -39,8 +39,7 @@ const struct key keys[] = {
 	{GROUP_FILE, "director", KEY_GROUP, AT(file_values, director),
 	 .about = "The daemon itself. A change of its keys needs a restart, but for datapath, "
 		  "schedule and those from cache_bypass on, which IPVS has in "
-		  "/proc/sys/net/ipv4/vs; "
-		  "nfvsadm set changes these at run time."},
+		  "/proc/sys/net/ipv4/vs; nfvsadm set changes these at run time."},
 	{GROUP_FILE, "timeouts", KEY_GROUP, AT(file_values, timeouts),
 	 .about = "How long a silent connection is remembered, by its state."},
 	{GROUP_FILE, "services", KEY_LIST, AT(file_values, services),
@@ -78,9 +77,9 @@ const struct key keys[] = {
 		  "room for; what comes on top passes through nfvsd. With older kernels a table "
 		  "that an earlier nfvsd left keeps its size."},
 	{GROUP_DIRECTOR, "table", KEY_NAME, .initial = "nfvs", AT(director_conf, table),
-	 .about = "The name of the nftables tables (families ip, ip6 and netdev) that nfvsd owns. "
-		  "With _dr "
-		  "behind it, that of two more, by which dr services go on without nfvsd."},
+	 .about =
+		 "The name of the nftables tables (families ip, ip6 and netdev) that nfvsd owns. "
+		 "With _dr behind it, that of two more, by which dr services go on without nfvsd."},
 	{GROUP_DIRECTOR, "rules", KEY_WORD, .initial = "managed", .words = rules_words,
 	 AT(director_conf, rules_managed),
 	 .about = "managed: nfvsd puts its rules into the kernel and takes them out. external: it "
@@ -92,15 +91,15 @@ const struct key keys[] = {
 		 "one of them. flow: the kernel, by conntrack or at its devices; nfvsd gets the "
 		 "first, and copies of those that change the connection's state. auto: flow for "
 		 "the services for which it is possible, as nfvsadm status tells: TCP and UDP, "
-		 "all servers with the method nat, or all with dr; no one-packet services, and "
-		 "with nat no FTP. See datapath of a service."},
+		 "all servers with the methods nat and fullnat, or all with dr; no one-packet "
+		 "services, and FTP with dr only. See datapath of a service."},
 	{GROUP_DIRECTOR, "schedule", KEY_WORD, .initial = "daemon", .words = schedule_words,
 	 AT(director_conf, schedule),
 	 .about =
 		 "Who chooses the server of a new connection. daemon: nfvsd. kernel: the rules "
 		 "themselves, in turns; nfvsd gets copies only. auto: the kernel, for the services "
-		 "for which that is possible, as nfvsadm status tells: datapath flow with nat "
-		 "servers, scheduler rr or wrr of at most 256 turns, and nothing that only nfvsd "
+		 "for which that is possible, as nfvsadm status tells: datapath flow by conntrack, "
+		 "scheduler rr or wrr of at most 256 turns, and nothing that only nfvsd "
 		 "can know: no persistence, no limit, upper or backup, no slow_start with wrr. "
 		 "With kernel a service for which it is not possible is an error, unless it says "
 		 "daemon. Needs the datapath auto or flow."},
@@ -112,8 +111,7 @@ const struct key keys[] = {
 	{GROUP_DIRECTOR, "mark_mask", KEY_NUMBER, .initial = "0xffff0000", .min = 2,
 	 .max = UINT32_MAX, AT(director_conf, mark_mask),
 	 .about = "The bits of a packet's mark that nfvs uses: the highest ones, two or more, "
-		  "without "
-		  "a gap. The rest belongs to the administrator; a fwmark must lie in it."},
+		  "without a gap. The rest belongs to the administrator; a fwmark must lie in it."},
 	{GROUP_DIRECTOR, "local_addresses", KEY_ADDRESSES, .unset = "default: none",
 	 AT(director_conf, locals),
 	 .about = "This machine's own addresses that fullnat servers get their packets from, of "
@@ -126,10 +124,8 @@ const struct key keys[] = {
 		  "net.ipv4.ip_local_port_range, unless the addresses serve nothing else."},
 	{GROUP_DIRECTOR, "flow_ports", KEY_RANGE, .initial = "32768-65535",
 	 AT(director_conf, flow_ports),
-	 .about = "Likewise, where the kernel carries the connections (datapath). It keeps them "
-		  "apart from what this machine itself sends, so they may lie in "
-		  "net.ipv4.ip_local_port_range; but not in local_ports, or fullnat servers are "
-		  "left to the datapath packet."},
+	 .about = "Likewise, with datapath flow. They may lie in net.ipv4.ip_local_port_range, for "
+		  "the kernel keeps them apart; not in local_ports, or the datapath is packet."},
 	{GROUP_DIRECTOR, "cache_bypass", KEY_BOOL, .initial = "false",
 	 AT(director_conf, settings[SETTING_CACHE_BYPASS]),
 	 .about = "Connections of a firewall-mark service that has no server go where the client "
@@ -137,9 +133,8 @@ const struct key keys[] = {
 	{GROUP_DIRECTOR, "pmtu_disc", KEY_BOOL, .initial = "true",
 	 AT(director_conf, settings[SETTING_PMTU_DISC]),
 	 .about =
-		 "true: the sender of a packet that must not be cut (DF), and is too large for the "
-		 "tunnel to its server, is told so. false: tunnels cut it. IPv6 packets are never "
-		 "cut."},
+		 "true: the sender of a packet that must not be cut (DF), and is too large for its "
+		 "server's tunnel, is told so. false: tunnels cut it. IPv6 packets are never cut."},
 	{GROUP_DIRECTOR, "conn_reuse_mode", KEY_NUMBER, .initial = "1", .max = INT32_MAX,
 	 AT(director_conf, settings[SETTING_CONN_REUSE_MODE]),
 	 .about = "What a new SYN (SCTP: INIT) does to the remembered connection with its "

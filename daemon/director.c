@@ -413,23 +413,22 @@ enum queue_method director_queue_method(const struct director *director)
 
 int director_commit(struct director *director, struct error *err)
 {
-	int ret, counting;
+	struct carrier *carrier = director->carrier;
+	const int counting = system_counters();
+	int ret = 0;
 
 	if (!director->stale)
 		return 0;
-	counting = system_counters();
 	/* What the kernel carries to FULLNAT servers it forwards, which the plan decides. */
-	ret = director->conf.rules_managed
-		      ? installed_update(director->installed, director->services, director->carrier,
-					 err)
-		      : 0;
+	if (director->conf.rules_managed)
+		ret = installed_update(director->installed, director->services, carrier, err);
 	if (ret)
 		return ret;
 	system_require(director->system, director->services, deciding_bypass(director->deciding));
 	director->stale = false;
-	if (!director->conf.rules_managed || !carrier_used(director->carrier))
+	if (!director->conf.rules_managed || !carrier_used(carrier))
 		return 0;
-	if (!flowtable_why(carrier_flowtable(director->carrier)))
+	if (!flowtable_why(carrier_flowtable(carrier)))
 		system_note_counters(director->system, counting);
 	if (director->conf.conntrack_max)
 		system_need_conntrack(director->system, director->conf.conntrack_max);

@@ -326,15 +326,14 @@ uint64_t conns_local_next(struct conns *conns)
 
 bool conns_enter_local(struct conns *conns, struct conn *conn, const union addr *addr, __be16 port)
 {
-	struct cds_lfht_node *node;
 	struct conn_key key;
 
 	conn_set_local(conn, addr);
 	conn->lport = port;
 	RCU_PUBLISHED(conn);
 	key = key_reply(conn, true);
-	node = cds_lfht_add_unique(conns->out, key_hash(conns, &key), match_out, &key, &conn->out);
-	if (node != &conn->out)
+	if (cds_lfht_add_unique(conns->out, key_hash(conns, &key), match_out, &key, &conn->out) !=
+	    &conn->out)
 		return false;
 	atomic_fetch_or_explicit(&conn->flags, CONN_LOCAL, memory_order_release);
 	return true;

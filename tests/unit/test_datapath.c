@@ -76,14 +76,33 @@ Test(datapath, one_server_of_another_method_is_enough)
 
 	cr_assert_null(datapath_obstacle(&which), "no servers yet");
 	for (uint32_t method = 0; method < FORWARD_MAX; method++) {
+		bool tracked = method == FORWARD_NAT || method == FORWARD_FULLNAT;
+
 		which.methods = NAT | 1u << method;
-		cr_assert_eq(!datapath_obstacle(&which), method == FORWARD_NAT, "%s",
+		cr_assert_eq(!datapath_obstacle(&which), tracked, "%s",
 			     forward_method_name(method));
 		which.methods = 1u << method;
-		cr_assert_eq(!datapath_obstacle(&which),
-			     method == FORWARD_NAT || method == FORWARD_DR, "%s alone",
-			     forward_method_name(method));
+		cr_assert_eq(!datapath_obstacle(&which), tracked || method == FORWARD_DR,
+			     "%s alone", forward_method_name(method));
 	}
+}
+
+/* What conntrack gives to its servers, and that they are forwarded to. */
+Test(datapath, fullnat_has_more_obstacles)
+{
+	const struct service_spec spec = build_service(IPPROTO_TCP, "10.0.0.1", 80);
+	struct datapath_case which = datapath_case(&spec, DATAPATH_AUTO);
+
+	which.methods = NAT | 1u << FORWARD_FULLNAT;
+	which.forwards = which.apart = false;
+	cr_assert_str_eq(datapath_obstacle(&which), "director.flow_ports and local_ports overlap");
+	which.apart = true;
+	cr_assert_str_eq(datapath_obstacle(&which),
+			 "it has fullnat servers and this machine does not forward "
+			 "(director.system is check)");
+	which.methods = NAT;
+	which.apart = false;
+	cr_assert_null(datapath_obstacle(&which), "not for nat");
 }
 
 /* FTP is TCP's port 21 alone, and SCTP may be one line of a group. */
@@ -166,6 +185,8 @@ Test(datapath, a_services_own_wish_comes_first)
 	" ports = \"80\"; } ); " keys "} );"
 #define NAT_ONE	      "{ address = \"10.2.0.1\"; }"
 #define DR_ONE	      "{ address = \"10.2.0.2\"; method = \"dr\"; }"
+#define FULLNAT_ONE   "{ address = \"10.2.0.3\"; method = \"fullnat\"; }"
+#define LOCALS(keys)  "director = { local_addresses = [ \"10.2.0.9\" ]; " keys "}; "
 #define SERVERS(list) "servers = ( " list " ); "
 
 /* A wish for flow is an error where there is an obstacle; one for auto never is. */
@@ -202,6 +223,15 @@ Test(datapath, of_files)
 		{PACKET WITH("tcp", "80", OWN("flow") SERVERS(NAT_ONE)), ""},
 		{PACKET WITH("tcp", "80", SERVERS(DR_ONE)), ""},
 		{WITH("sctp", "80", ""), ""},
+		{LOCALS("") WITH("tcp", "80", OWN("flow") SERVERS(NAT_ONE ", " FULLNAT_ONE)), ""},
+		{LOCALS("local_ports = \"1024-40000\"; ")
+			 WITH("tcp", "80", OWN("flow") SERVERS(FULLNAT_ONE)),
+		 IS_NOT("director.flow_ports and local_ports overlap")},
+		{LOCALS("local_ports = \"1024-40000\"; ") WITH("tcp", "80", SERVERS(FULLNAT_ONE)),
+		 ""},
+		{LOCALS("flow_ports = \"900-1023\"; ")
+			 WITH("tcp", "80", OWN("flow") SERVERS(FULLNAT_ONE)),
+		 ""},
 	};
 
 	for (size_t i = 0; i < LEN(rows); i++)

@@ -282,7 +282,7 @@ Test(flows, what_the_flowtable_takes)
 		"ct mark set ct mark & 0xfffeffff log group 1\n",
 		"ct status & 0x4000 != 0x0 goto offloaded\n",
 		"meta l4proto tcp ct status assured ct packets >= 16 goto returned\n",
-		"chain edges {\n\t\tct packets >= 16 goto returned\n\t\tlog group 0\n",
+		"return\n\t\tct packets >= 16 goto returned\n\t\tlog group 0\n",
 		"chain returned {\n\t\tct mark & 0x10000 != 0x0 log group 0 return\n"
 		"\t\tct mark set ct mark | 0x10000 log group 1\n",
 	};
@@ -291,4 +291,42 @@ Test(flows, what_the_flowtable_takes)
 		cr_assert(has(true, texts[i]), "%s", texts[i]);
 		cr_assert_not(has(false, texts[i]), "%s", texts[i]);
 	}
+}
+
+/* Of FULLNAT the number is in one set more, and the local addresses have their turns. */
+Test(flows, fullnat_servers_are_asked_from_local_addresses)
+{
+	const struct locals_addr addrs[] = {{AF_INET, build_addr("10.2.0.9")},
+					    {AF_INET, build_addr("10.2.0.8")},
+					    {AF_INET6, build_addr("fd00::9")}};
+	const struct rules_service web = carried(service(IPPROTO_TCP, "10.1.0.100", 80), false);
+	struct rules_carried servers[] = {number(0x20000, &web, "10.2.0.1", 80, 1, NULL),
+					  number(0x40000, &web, "10.2.0.2", 80, 1, NULL)};
+	struct rules_input input = params;
+	struct ruleset *ruleset;
+	char *text;
+
+	servers[1].sourced = true;
+	input.carries = true;
+	input.services = &web;
+	input.services_len = 1;
+	input.carried = servers;
+	input.carried_len = 2;
+	input.locals = addrs;
+	input.locals_len = sizeof(addrs) / sizeof(addrs[0]);
+	input.first_port = 40000;
+	input.last_port = 49999;
+	ruleset = ruleset_build(&input, NULL);
+	expect(ruleset, "ip", "sourced", "0x40000");
+	expect(ruleset, "ip6", "sourced", "");
+	text = print(ruleset);
+	cr_assert(strstr(text, "0 : 10.2.0.9") && strstr(text, "1 : 10.2.0.8"));
+	cr_assert(strstr(text, "0 : fd00::9"));
+	cr_assert(strstr(text, "\t\ttype nat hook postrouting priority 90;"));
+	cr_assert(strstr(text, "\t\ttype nat hook input priority 90;"));
+	cr_assert(strstr(text, "meta l4proto udp ct mark & 0xfffe0000 @sourced snat to numgen inc "
+			       "mod 2 map @sources : 40000-49999\n"));
+	cr_assert(strstr(text, "snat to numgen inc mod 1 map @sources : 40000-49999\n"));
+	free(text);
+	ruleset_free(ruleset);
 }
