@@ -89,9 +89,11 @@ static uint32_t field_type(enum field field, enum family family, uint8_t *len)
 	case FIELD_MARK:
 	case FIELD_NUMBER:
 	case FIELD_SLOT:
-	case FIELD_TURN:
 		*len = 4;
 		return TYPE_MARK;
+	case FIELD_TURN:
+		*len = 4;
+		return TYPE_INTEGER;
 	case FIELD_ICMP_TYPE:
 		*len = 1;
 		return family == FAMILY_IP6 ? TYPE_ICMP6_TYPE : TYPE_ICMP_TYPE;

@@ -9,6 +9,7 @@ struct nftnl_set_elem;
 
 /* nft's numbers of data types (its datatype.h), by which "nft list" knows how to print keys. */
 enum {
+	TYPE_INTEGER = 4,
 	TYPE_IPADDR = 7,
 	TYPE_IP6ADDR = 8,
 	TYPE_INET_PROTOCOL = 12,
