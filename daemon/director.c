@@ -414,11 +414,11 @@ enum queue_method director_queue_method(const struct director *director)
 int director_commit(struct director *director, struct error *err)
 {
 	struct carrier *carrier = director->carrier;
-	const int counting = system_counters();
-	int ret = 0;
+	int ret = 0, counting;
 
 	if (!director->stale)
 		return 0;
+	counting = system_counters();
 	/* What the kernel carries to FULLNAT servers it forwards, which the plan decides. */
 	if (director->conf.rules_managed)
 		ret = installed_update(director->installed, director->services, carrier, err);
@@ -430,8 +430,7 @@ int director_commit(struct director *director, struct error *err)
 		return 0;
 	if (!flowtable_why(carrier_flowtable(carrier)))
 		system_note_counters(director->system, counting);
-	if (director->conf.conntrack_max)
-		system_need_conntrack(director->system, director->conf.conntrack_max);
+	system_need_conntrack(director->system, director->conf.conntrack_max);
 	return 0;
 }
 

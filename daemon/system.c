@@ -241,7 +241,7 @@ void system_need_conntrack(struct system *system, uint32_t max)
 	char wanted[16], old[sizeof(((struct knob *)0)->old)] = "";
 	struct knob *knob = NULL;
 
-	if (system->conntrack == max)
+	if (!max || system->conntrack == max)
 		return;
 	system->conntrack = max;
 	for (size_t i = 0; i < system->needed.len; i++)
