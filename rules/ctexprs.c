@@ -222,58 +222,74 @@ static void snat(struct builder *b, const struct stmt *stmt)
 	nftnl_expr_set_u32(e, NFTNL_EXPR_NAT_REG_PROTO_MAX, last);
 }
 
+void ctexprs_if(struct builder *b, enum condition condition)
+{
+	const uint32_t bits = b->ruleset->mark_mask;
+
+	switch (condition) {
+	case IF_UNMARKED:
+		builder_meta(b, NFT_META_MARK, REG_KEY);
+		no_bit(b, bits);
+		break;
+	case IF_UNNUMBERED:
+		builder_meta(b, NFT_META_MARK, REG_KEY);
+		no_bit(b, mark_send(bits));
+		break;
+	case IF_CONFIRMED:
+		any_bit(b, NFT_CT_STATUS, IPS_CONFIRMED);
+		break;
+	case IF_INVALID:
+		any_bit(b, NFT_CT_STATE, NF_CT_STATE_INVALID_BIT);
+		break;
+	case IF_CARRIED:
+		any_bit(b, NFT_CT_MARK, bits);
+		break;
+	case IF_ORIGINAL:
+		direction(b, DIR_ORIGINAL);
+		break;
+	case IF_REPLY:
+		direction(b, DIR_REPLY);
+		break;
+	case IF_EDGE:
+		tcp_flags(b, EDGES, 0);
+		break;
+	case IF_RELATED:
+		any_bit(b, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_RELATED));
+		break;
+	case IF_LATE:
+		tcp_flags(b, EDGES | TH_ACK, TH_SYN);
+		break;
+	case IF_ASSURED:
+		any_bit(b, NFT_CT_STATUS, IPS_ASSURED);
+		break;
+	case IF_OPENS:
+		tcp_flags(b, TH_SYN, 0);
+		break;
+	case IF_TOLD:
+		any_bit(b, NFT_CT_MARK, mark_told(bits));
+		break;
+	case IF_NEW:
+		any_bit(b, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW));
+		break;
+	case IF_OFFLOADED:
+		any_bit(b, NFT_CT_STATUS, IPS_OFFLOAD);
+		break;
+	case IF_ANSWERED:
+		any_bit(b, NFT_CT_STATUS, IPS_SEEN_REPLY);
+		break;
+	case IF_MANY:
+		many(b);
+		break;
+	}
+}
+
 void ctexprs_fill(struct builder *b, const struct stmt *stmt)
 {
 	const uint32_t bits = b->ruleset->mark_mask;
 
 	switch (stmt->tracked) {
-	case TRACKED_UNMARKED:
-		builder_meta(b, NFT_META_MARK, REG_KEY);
-		no_bit(b, bits);
-		break;
-	case TRACKED_UNNUMBERED:
-		builder_meta(b, NFT_META_MARK, REG_KEY);
-		no_bit(b, mark_send(bits));
-		break;
-	case TRACKED_UNCARRIED:
-		builder_ct(b, NFT_CT_MARK);
-		no_bit(b, bits);
-		break;
-	case TRACKED_CONFIRMED:
-		any_bit(b, NFT_CT_STATUS, IPS_CONFIRMED);
-		break;
-	case TRACKED_INVALID:
-		any_bit(b, NFT_CT_STATE, NF_CT_STATE_INVALID_BIT);
-		break;
-	case TRACKED_CARRIED:
-		any_bit(b, NFT_CT_MARK, bits);
-		break;
-	case TRACKED_ORIGINAL:
-		direction(b, DIR_ORIGINAL);
-		break;
-	case TRACKED_REPLY:
-		direction(b, DIR_REPLY);
-		break;
-	case TRACKED_EDGE:
-		tcp_flags(b, EDGES, 0);
-		break;
 	case TRACKED_UNSEEN:
 		unseen(b);
-		break;
-	case TRACKED_RELATED:
-		any_bit(b, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_RELATED));
-		break;
-	case TRACKED_LATE:
-		tcp_flags(b, EDGES | TH_ACK, TH_SYN);
-		break;
-	case TRACKED_ASSURED:
-		any_bit(b, NFT_CT_STATUS, IPS_ASSURED);
-		break;
-	case TRACKED_OPENS:
-		tcp_flags(b, TH_SYN, 0);
-		break;
-	case TRACKED_TOLD:
-		any_bit(b, NFT_CT_MARK, mark_told(bits));
 		break;
 	case TRACKED_TELL:
 		tell(b, true);
@@ -286,9 +302,6 @@ void ctexprs_fill(struct builder *b, const struct stmt *stmt)
 		break;
 	case TRACKED_COPY_FIRST:
 		builder_copy(b, RULES_CHOSEN);
-		break;
-	case TRACKED_NEW:
-		any_bit(b, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW));
 		break;
 	case TRACKED_SAVE:
 		save(b);
@@ -317,15 +330,6 @@ void ctexprs_fill(struct builder *b, const struct stmt *stmt)
 		break;
 	case TRACKED_SNAT:
 		snat(b, stmt);
-		break;
-	case TRACKED_OFFLOADED:
-		any_bit(b, NFT_CT_STATUS, IPS_OFFLOAD);
-		break;
-	case TRACKED_ANSWERED:
-		any_bit(b, NFT_CT_STATUS, IPS_SEEN_REPLY);
-		break;
-	case TRACKED_MANY:
-		many(b);
 		break;
 	case TRACKED_OFFLOAD:
 		offload(b);

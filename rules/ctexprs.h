@@ -4,7 +4,8 @@
 
 #include "rules/builder.h"
 
-/* Appends the expressions of a STMT_TRACKED. Control thread. */
+/* Appends the expressions of a STMT_IF, or a STMT_TRACKED. Control thread. */
+void ctexprs_if(struct builder *b, enum condition condition);
 void ctexprs_fill(struct builder *b, const struct stmt *stmt);
 
 /* The rule of a chain that counts turns: a slot, from 0 on, and on in the chain @next. */

@@ -9,6 +9,65 @@
 
 #include <linux/netfilter/nf_conntrack_common.h>
 
+void cttext_if(FILE *out, enum condition condition, const struct ruleset *ruleset)
+{
+	const uint32_t bits = ruleset->mark_mask;
+
+	switch (condition) {
+	case IF_UNMARKED:
+		fprintf(out, "meta mark & 0x%x == 0x0", bits);
+		break;
+	case IF_UNNUMBERED:
+		fprintf(out, "meta mark & 0x%x == 0x0", mark_send(bits));
+		break;
+	case IF_CONFIRMED:
+		fputs("ct status confirmed", out);
+		break;
+	case IF_INVALID:
+		fputs("ct state invalid", out);
+		break;
+	case IF_CARRIED:
+		fprintf(out, "ct mark & 0x%x != 0x0", bits);
+		break;
+	case IF_ORIGINAL:
+		fputs("ct direction original", out);
+		break;
+	case IF_REPLY:
+		fputs("ct direction reply", out);
+		break;
+	case IF_EDGE:
+		fputs("tcp flags & (fin | syn | rst) != 0x0", out);
+		break;
+	case IF_RELATED:
+		fputs("ct state related", out);
+		break;
+	case IF_LATE:
+		fputs("tcp flags & (fin | syn | rst | ack) != syn", out);
+		break;
+	case IF_ASSURED:
+		fputs("ct status assured", out);
+		break;
+	case IF_OPENS:
+		fputs("tcp flags & syn != 0x0", out);
+		break;
+	case IF_TOLD:
+		fprintf(out, "ct mark & 0x%x != 0x0", mark_told(bits));
+		break;
+	case IF_NEW:
+		fputs("ct state new", out);
+		break;
+	case IF_OFFLOADED:
+		fprintf(out, "ct status & 0x%x != 0x0", IPS_OFFLOAD);
+		break;
+	case IF_ANSWERED:
+		fputs("ct status seen-reply", out);
+		break;
+	case IF_MANY:
+		fprintf(out, "ct packets >= %u", OFFLOAD_PACKETS);
+		break;
+	}
+}
+
 void cttext_print(FILE *out, const struct stmt *stmt, const struct ruleset *ruleset,
 		  const struct family_words *w)
 {
@@ -16,50 +75,8 @@ void cttext_print(FILE *out, const struct stmt *stmt, const struct ruleset *rule
 	uint32_t bit;
 
 	switch (stmt->tracked) {
-	case TRACKED_UNMARKED:
-		fprintf(out, "meta mark & 0x%x == 0x0", bits);
-		break;
-	case TRACKED_UNNUMBERED:
-		fprintf(out, "meta mark & 0x%x == 0x0", mark_send(bits));
-		break;
-	case TRACKED_UNCARRIED:
-		fprintf(out, "ct mark & 0x%x == 0x0", bits);
-		break;
-	case TRACKED_CONFIRMED:
-		fputs("ct status confirmed", out);
-		break;
-	case TRACKED_INVALID:
-		fputs("ct state invalid", out);
-		break;
-	case TRACKED_CARRIED:
-		fprintf(out, "ct mark & 0x%x != 0x0", bits);
-		break;
-	case TRACKED_ORIGINAL:
-		fputs("ct direction original", out);
-		break;
-	case TRACKED_REPLY:
-		fputs("ct direction reply", out);
-		break;
-	case TRACKED_EDGE:
-		fputs("tcp flags & (fin | syn | rst) != 0x0", out);
-		break;
 	case TRACKED_UNSEEN:
 		fprintf(out, "meta mark set meta mark | 0x%x", mark_unseen(bits));
-		break;
-	case TRACKED_RELATED:
-		fputs("ct state related", out);
-		break;
-	case TRACKED_LATE:
-		fputs("tcp flags & (fin | syn | rst | ack) != syn", out);
-		break;
-	case TRACKED_ASSURED:
-		fputs("ct status assured", out);
-		break;
-	case TRACKED_OPENS:
-		fputs("tcp flags & syn != 0x0", out);
-		break;
-	case TRACKED_TOLD:
-		fprintf(out, "ct mark & 0x%x != 0x0", mark_told(bits));
 		break;
 	case TRACKED_TELL:
 		fprintf(out, "ct mark set ct mark | 0x%x", mark_told(bits));
@@ -72,9 +89,6 @@ void cttext_print(FILE *out, const struct stmt *stmt, const struct ruleset *rule
 		break;
 	case TRACKED_COPY_FIRST:
 		fprintf(out, "log prefix \"" RULES_CHOSEN "\" group %u", ruleset->copies);
-		break;
-	case TRACKED_NEW:
-		fputs("ct state new", out);
 		break;
 	case TRACKED_SAVE:
 		fputs("ct mark set meta mark", out);
@@ -107,15 +121,6 @@ void cttext_print(FILE *out, const struct stmt *stmt, const struct ruleset *rule
 		break;
 	case TRACKED_FORGET:
 		fputs("ct mark set 0x0", out);
-		break;
-	case TRACKED_OFFLOADED:
-		fprintf(out, "ct status & 0x%x != 0x0", IPS_OFFLOAD);
-		break;
-	case TRACKED_ANSWERED:
-		fputs("ct status seen-reply", out);
-		break;
-	case TRACKED_MANY:
-		fprintf(out, "ct packets >= %u", OFFLOAD_PACKETS);
 		break;
 	case TRACKED_OFFLOAD:
 		fputs("flow add @" FLOWTABLE_NAME, out);

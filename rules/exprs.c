@@ -240,6 +240,9 @@ static void stmt_fill(struct builder *b, const struct stmt *stmt)
 		else
 			conntrack(b);
 		break;
+	case STMT_IF:
+		ctexprs_if(b, stmt->condition);
+		break;
 	case STMT_TRACKED:
 		ctexprs_fill(b, stmt);
 		break;

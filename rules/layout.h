@@ -153,31 +153,39 @@ enum stmt_kind {
 	STMT_FAN_OUT_OPEN, /* likewise, of those that let pass what finds no room */
 	STMT_UNREACHABLE,  /* ICMP port unreachable to the sender */
 	STMT_REASSEMBLE,   /* never reached; its presence switches reassembly on */
+	STMT_IF,	   /* goes on if it is so with the connection: enum condition */
 	STMT_TRACKED	   /* about a connection that the kernel carries: enum tracked */
+};
+
+/* A rule goes on if ... Such need conntrack, as those below do. */
+enum condition {
+	IF_UNMARKED,   /* there is none of our bits in the mark */
+	IF_UNNUMBERED, /* there is no number in the mark */
+	IF_CARRIED,    /* there is any of our bits in the conntrack mark */
+	IF_ORIGINAL,   /* the packet goes the way of the connection's first */
+	IF_REPLY,      /* it goes the other way */
+	IF_EDGE,       /* TCP begins or ends a connection: SYN, FIN, RST */
+	IF_INVALID,    /* conntrack makes nothing of the packet */
+	IF_CONFIRMED,  /* it is not the first that conntrack has of the connection */
+	IF_RELATED,    /* it is an error about a packet that conntrack saw */
+	IF_LATE,       /* it is TCP that does not begin a connection */
+	IF_ASSURED,    /* both ends have spoken */
+	IF_OPENS,      /* TCP begins a connection, whatever else it says: SYN */
+	IF_TOLD,       /* the daemon has had its copy of the packet behind that */
+	IF_NEW,	       /* conntrack has not seen the connection before */
+	/* From here on: for the flowtable, absent without it. */
+	IF_OFFLOADED, /* the connection is in it */
+	IF_ANSWERED,  /* there were packets both ways */
+	IF_MANY	      /* conntrack has counted OFFLOAD_PACKETS of it */
 };
 
 /* Such statements need conntrack, its NAT, nfnetlink_log or numgen. */
 enum tracked {
-	TRACKED_UNMARKED,   /* goes on if there is none of our bits in the mark */
-	TRACKED_UNNUMBERED, /* goes on if there is no number in the mark */
-	TRACKED_CARRIED,    /* goes on if there is any of our bits in the conntrack mark */
-	TRACKED_ORIGINAL,   /* goes on if the packet goes the way of the connection's first */
-	TRACKED_REPLY,	    /* goes on if it goes the other way */
-	TRACKED_EDGE,	    /* goes on if TCP begins or ends a connection: SYN, FIN, RST */
-	TRACKED_INVALID,    /* goes on if conntrack makes nothing of the packet */
-	TRACKED_CONFIRMED, /* goes on if it is not the first that conntrack has of the connection */
-	TRACKED_UNCARRIED, /* goes on if there is none of our bits in the conntrack mark */
-	TRACKED_UNSEEN,	   /* the mark says that the kernel cannot carry it: mark_unseen() */
-	TRACKED_RELATED,   /* goes on if it is an error about a packet that conntrack saw */
-	TRACKED_LATE,	   /* goes on if it is TCP that does not begin a connection */
-	TRACKED_ASSURED,   /* goes on if both ends have spoken */
-	TRACKED_OPENS,	   /* goes on if TCP begins a connection, whatever else it says: SYN */
-	TRACKED_TOLD,	   /* goes on if the daemon has had its copy of the packet behind that */
-	TRACKED_TELL,	   /* from now on it has */
-	TRACKED_UNTELL,	   /* from now on it has not */
-	TRACKED_COPY,	   /* a copy to the daemon, and on */
+	TRACKED_UNSEEN,	    /* the mark says that the kernel cannot carry it: mark_unseen() */
+	TRACKED_TELL,	    /* from now on it has */
+	TRACKED_UNTELL,	    /* from now on it has not */
+	TRACKED_COPY,	    /* a copy to the daemon, and on */
 	TRACKED_COPY_FIRST, /* likewise, that says that the rules chose the server */
-	TRACKED_NEW,	    /* goes on if conntrack has not seen the connection before */
 	TRACKED_SAVE,	    /* the packet mark becomes the conntrack mark */
 	TRACKED_TURNS,	    /* the conntrack mark becomes a slot, one after the other */
 	TRACKED_BY_CLIENT,  /* the conntrack mark becomes a slot, by a hash of the source address */
@@ -188,15 +196,13 @@ enum tracked {
 	TRACKED_DNAT,	    /* to what the map has for the fields, if it has them */
 	TRACKED_SNAT,	    /* from one of the map's addresses, in turn */
 	/* From here on: for the flowtable, absent without it. */
-	TRACKED_OFFLOADED, /* goes on if the connection is in it */
-	TRACKED_ANSWERED,  /* goes on if there were packets both ways */
-	TRACKED_MANY,	   /* goes on if conntrack has counted OFFLOAD_PACKETS of it */
 	TRACKED_OFFLOAD,   /* goes on if the flowtable took it: what follows passes the rules by */
 	TRACKED_COPY_ENTRY /* a copy to the daemon that has conntrack's entry with it, and on */
 };
 
 struct stmt {
 	enum stmt_kind kind;
+	enum condition condition;
 	enum tracked tracked;
 	enum field fields[FIELDS_MAX];
 	enum set_id set;

@@ -316,7 +316,8 @@ bool rule_carries(const struct rule_layout *rule)
 	if (rule->chain >= CHAIN_CARRIED)
 		return true;
 	for (int i = 0; i < STMTS_MAX; i++)
-		if (rule->stmts[i].kind == STMT_TRACKED || rule->stmts[i].set >= SET_CARRIED)
+		if (rule->stmts[i].kind == STMT_IF || rule->stmts[i].kind == STMT_TRACKED ||
+		    rule->stmts[i].set >= SET_CARRIED)
 			return true;
 	return false;
 }
@@ -326,8 +327,8 @@ static bool rule_offloads(const struct rule_layout *rule)
 	if (rule->chain >= CHAIN_OFFLOADED)
 		return true;
 	for (int i = 0; i < STMTS_MAX; i++)
-		if (rule->stmts[i].kind == STMT_TRACKED &&
-		    rule->stmts[i].tracked >= TRACKED_OFFLOADED)
+		if (rule->stmts[i].kind == STMT_IF ? rule->stmts[i].condition >= IF_OFFLOADED
+						   : rule->stmts[i].tracked >= TRACKED_OFFLOAD)
 			return true;
 	return false;
 }

@@ -274,6 +274,9 @@ static void print_stmt(FILE *out, const struct stmt *stmt, const struct ruleset 
 		fputs(ruleset->tproxy ? "meta l4proto tcp tproxy to :1" : "ct state new return",
 		      out);
 		break;
+	case STMT_IF:
+		cttext_if(out, stmt->condition, ruleset);
+		break;
 	case STMT_TRACKED:
 		cttext_print(out, stmt, ruleset, w);
 		break;

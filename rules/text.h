@@ -16,7 +16,8 @@ struct family_words {
 void text_key(FILE *out, const struct stmt *stmt, const struct ruleset *ruleset,
 	      const struct family_words *w);
 
-/* A statement whose kind is STMT_TRACKED. */
+/* A statement whose kind is STMT_IF, or STMT_TRACKED. */
+void cttext_if(FILE *out, enum condition condition, const struct ruleset *ruleset);
 void cttext_print(FILE *out, const struct stmt *stmt, const struct ruleset *ruleset,
 		  const struct family_words *w);
 

@@ -210,7 +210,7 @@ Test(flows, strict)
 	input.services_len = 1;
 	input.carried = &row;
 	input.carried_len = 1;
-	for (int strict = 0; strict < 2; strict++) {
+	for (size_t strict = 0; strict < 2; strict++) {
 		struct ruleset *ruleset;
 
 		input.strict = strict;

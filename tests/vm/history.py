@@ -212,7 +212,7 @@ class History:
         flow = client, target, protocol = self.old()
         what = self.what(protocol, all_flags)
         yield f"{word} {client} {target} {what}"
-        if protocol == "t" and ("R" in what or what == "-"):
+        if protocol == "t" and ("R" in what or "F" in what or what == "-"):
             self.over(flow)
 
     def make_more(self):

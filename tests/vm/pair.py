@@ -186,6 +186,8 @@ class Run:
         for one in self.pair.sides:
             one.lab.send(link, packet)
         arrived = self.arrivals()
+        for one in self.pair.sides:
+            one.settle()
         for told in arrived[0]:
             if word == "packet" and told.host:
                 self.carried[client, target] = told
